@@ -27,6 +27,7 @@ class Description:
     """What the coordinator must know of an evaluator, without importing it."""
 
     interface: Interface
+    sandbox: str  # the level probed on this machine, e.g. "landlock+seccomp+nobody"
     fingerprint: str  # over the evaluator's files, its options, Python and numpy versions
 
 

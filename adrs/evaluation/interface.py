@@ -1,8 +1,8 @@
 """The interface of a problem: which functions a policy defines, and what crosses the wall when they are called.
 
 The contract is written as plain Python in the domain's `interface.py`: annotated function stubs with docstrings, and
-`msgspec.Struct` classes for rows. Its text is shown to proposers and is the only domain code that enters the jail, where
-policies may `from interface import ...` its data classes.
+`msgspec.Struct` classes for rows. Its text is shown to proposers and is the only domain code that enters the jail,
+where policies may `from interface import ...` its data classes.
 """
 
 from __future__ import annotations
