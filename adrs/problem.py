@@ -11,6 +11,8 @@ from typing import Any, Literal
 from adrs.evaluation.executor import EvaluatorSpec
 from adrs.evaluation.outcome import Limits
 
+MINIMUM_CLUSTERS = 20  # an interval over fewer clusters is not worth printing
+
 
 @dataclass(frozen=True)
 class Objective:

@@ -24,11 +24,11 @@ from adrs.catalogue import find_problem, seeds_root
 from adrs.errors import InputError
 from adrs.evaluation.executor import EvaluatorSpec, Executor
 from adrs.evaluation.outcome import Limits
-from adrs.problem import Budget, Feature, Objective, Problem, Search, Verify
+from adrs.evaluation.score import inspect_source
+from adrs.problem import MINIMUM_CLUSTERS, Budget, Feature, Objective, Problem, Search, Verify
 from adrs.yaml_tree import Located, Section, override, read_text, read_tree, suggest
 
 ENTRY_POINTS = "adrs.evaluators"
-MINIMUM_CLUSTERS = 20  # an interval over fewer clusters is not worth printing
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 TARGET_FORMS = "`package.module:Class`, `file.py:Class`, or the name of an entry point in `adrs.evaluators`"
@@ -54,7 +54,7 @@ async def check_seed(executor: Executor, problem: Problem) -> None:
         InputError: one does not; the message names its file and what is missing.
     """
     for name, source in {"seed": problem.seed, **problem.baselines}.items():
-        inspection = await executor.inspect(source)
+        inspection = await inspect_source(executor, source, problem.limits)
         if inspection.status != "ok":
             field = "seed" if name == "seed" else f"baselines.{name}"
             place = problem.files.get(name, f"{problem.name}: {field}")

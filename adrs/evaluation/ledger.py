@@ -24,17 +24,20 @@ class Opening:
 
 
 def ledger_path() -> Path:
-    """The ledger's file, by the XDG base directory specification (a relative XDG_DATA_HOME is ignored)."""
-    home = os.environ.get("XDG_DATA_HOME", "")
-    base = Path(home) if Path(home).is_absolute() else Path(os.path.expanduser("~/.local/share"))  # noqa: PTH111
+    """The ledger's file, by the XDG base directory specification (a relative XDG_DATA_HOME is ignored).
+
+    Raises RuntimeError for a user without a home.
+    """
+    home = Path(os.environ.get("XDG_DATA_HOME", ""))
+    base = home if home.is_absolute() else Path("~/.local/share").expanduser()
     return base / "adrs" / "openings.jsonl"
 
 
 def record_opening(problem: str, fingerprint: str, salt: int) -> Opening:
     """Note that a problem version (its name and its evaluator's fingerprint) is opened, and count its openings."""
     entry = {"problem": problem, "fingerprint": fingerprint, "salt": salt, "time": datetime.now(UTC).isoformat()}
-    path = ledger_path()
     try:
+        path = ledger_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -42,8 +45,8 @@ def record_opening(problem: str, fingerprint: str, salt: int) -> Opening:
             data = file.read()
             torn = bool(data) and not data.endswith(b"\n")  # a writer was killed inside of its line
             file.write((b"\n" if torn else b"") + json.dumps(entry).encode() + b"\n")
-    except OSError as error:
-        return Opening(None, f"openings are not counted: {path}: {error.strerror}")
+    except (OSError, RuntimeError) as error:
+        return Opening(None, f"openings are not counted: {error}")
     earlier = sum((old.get("problem"), old.get("fingerprint")) == (problem, fingerprint) for old in _entries(data))
     return Opening(earlier + 1)
 

@@ -40,7 +40,12 @@ class PolicyScore:
     workloads: tuple[WorkloadScore, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)  # means over the workloads; empty unless `ok`
     error: str = ""
-    failed: str = ""  # name of the workload whose failure is reported
+    failed: str = ""  # name of the workload whose failure this is
+
+    @property
+    def message(self) -> str:
+        """The failure, with the workload that it came on."""
+        return f"{self.failed}: {self.error}" if self.failed else self.error
 
     @property
     def seconds(self) -> float:
@@ -127,7 +132,7 @@ def evaluation_json(result: PolicyScore) -> dict[str, Any]:
             }
             for one in result.workloads
         ],
-        "error": result.error,
+        "error": result.message,
     }
 
 
@@ -182,7 +187,7 @@ def _combined(objective: Objective, results: Sequence[WorkloadScore]) -> PolicyS
     for result in results:
         if result.evaluation.status != "ok":
             name, error = result.workload.name, result.evaluation.error
-            return PolicyScore(result.evaluation.status, None, bound, tuple(results), {}, f"{name}: {error}", name)
+            return PolicyScore(result.evaluation.status, None, bound, tuple(results), {}, error, name)
     scores = [result.score for result in results if result.score is not None]
     common = [name for name in results[0].evaluation.metrics if all(name in one.evaluation.metrics for one in results)]
     metrics = {name: sum(one.evaluation.metrics[name] for one in results) / len(results) for name in common}

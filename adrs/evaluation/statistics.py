@@ -36,7 +36,11 @@ class Comparison:
     @property
     def significant(self) -> bool:
         """Test and interval agree that the difference is not zero, at 5 %, in either direction."""
-        return self.p < 1 - LEVEL and (self.ci_low > 0 or self.ci_high < 0)
+        return self.p < 1 - LEVEL and self.excludes_zero
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.ci_low > 0 or self.ci_high < 0
 
 
 def cluster_means(values: Sequence[float], clusters: Sequence[str]) -> Floats:
