@@ -91,6 +91,7 @@ class Problem:
     verify: Verify = field(default_factory=Verify)
     timed: bool = False
     path: Path | None = None  # where it was read from
+    overrides: tuple[str, ...] = ()  # `key=value` given beside it
     files: Mapping[str, str] = field(default_factory=dict)  # "seed" or baseline -> its file, for messages
 
     @property

@@ -44,7 +44,7 @@ def load_problem(reference: str | Path, overrides: Sequence[str] = ()) -> Proble
     tree = read_tree(path)
     for assignment in overrides:
         override(tree, assignment)
-    return _Reading(path, tree).problem()
+    return dataclasses.replace(_Reading(path, tree).problem(), overrides=tuple(overrides))
 
 
 async def check_seed(executor: Executor, problem: Problem) -> None:
@@ -84,6 +84,7 @@ def problem_hash(problem: Problem) -> str:
         problem,
         budget=Budget(),
         path=None,
+        overrides=(),
         files={},
         evaluator=dataclasses.replace(problem.evaluator, target=target),
         baselines=dict(sorted(problem.baselines.items())),

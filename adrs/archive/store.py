@@ -33,19 +33,23 @@ class Archive(ArchiveReader):
     """An archive opened for writing; the caller holds the run's lock."""
 
     @classmethod
-    def create(cls, path: Path, info: RunInfo) -> Archive:
+    def create(cls, path: Path, info: RunInfo, seed: str, train: Sequence[Listed], warm: Sequence[str] = ()) -> Archive:
+        """A new archive: the run, its train workloads, the seed's proposal as slot 0, and the texts of a warm start."""
         archive = cls.open(path)
         with archive.transaction() as db:
+            shas = [_insert_source(db, text) for text in warm]
             db.execute(
                 "INSERT INTO run VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     info.problem, info.problem_hash, info.snapshot, _dump(info.objective),
                     info.fingerprint, info.limits_hash, info.seed, info.order, info.lag,
                     info.strategy, _dump(info.proposer), info.sandbox, _dump(info.environment),
-                    _dump(info.warm), now(),
+                    _dump(shas), now(),
                 ),
             )  # fmt: skip
+            _insert_workloads(db, train)
             archive.insert_plans([Plan(id=0, position=0, parents=())])
+            _set_proposal(db, 0, Proposal("ok", seed, "seed"))
         return archive
 
     @classmethod
@@ -72,26 +76,13 @@ class Archive(ArchiveReader):
         self.db.execute("COMMIT")
 
     def add_workloads(self, workloads: Sequence[Listed]) -> None:
-        rows = [
-            (w.split, w.salt, w.index, w.hash, w.name, w.regime, w.cluster, _dump(w.bound)) for w in workloads
-        ]  # fmt: skip
         with self.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO workload VALUES (?,?,?,?,?,?,?,?)", rows)
-
-    def add_source(self, text: str) -> str:
-        """Store a source text that belongs to no slot yet. Returns its sha."""
-        with self.transaction() as db:
-            return _insert_source(db, text)
+            _insert_workloads(db, workloads)
 
     def record_proposal(self, slot: int, proposal: Proposal) -> None:
         """What a proposer wrote for a planned slot; it is never asked again."""
         with self.transaction() as db:
-            source = None if proposal.source is None else _insert_source(db, proposal.source)
-            db.execute(
-                "UPDATE candidate SET proposal=?, source=?, operator=?, notes=?, error=?"
-                " WHERE id=? AND committed IS NULL",
-                (proposal.status, source, proposal.operator, _dump(proposal.notes), proposal.error, slot),
-            )
+            _set_proposal(db, slot, proposal)
 
     def record_inspection(self, source: str, inspection: Inspection) -> None:
         with self.transaction() as db:
@@ -146,6 +137,19 @@ def _insert_source(db: sqlite3.Connection, text: str) -> str:
     key = sha(text)
     db.execute("INSERT OR IGNORE INTO source (sha, text) VALUES (?,?)", (key, text))
     return key
+
+
+def _insert_workloads(db: sqlite3.Connection, workloads: Sequence[Listed]) -> None:
+    rows = [(w.split, w.salt, w.index, w.hash, w.name, w.regime, w.cluster, _dump(w.bound)) for w in workloads]
+    db.executemany("INSERT OR IGNORE INTO workload VALUES (?,?,?,?,?,?,?,?)", rows)
+
+
+def _set_proposal(db: sqlite3.Connection, slot: int, proposal: Proposal) -> None:
+    source = None if proposal.source is None else _insert_source(db, proposal.source)
+    db.execute(
+        "UPDATE candidate SET proposal=?, source=?, operator=?, notes=?, error=? WHERE id=? AND committed IS NULL",
+        (proposal.status, source, proposal.operator, _dump(proposal.notes), proposal.error, slot),
+    )
 
 
 def _dump(data: Mapping[str, Any] | Sequence[Any]) -> str:

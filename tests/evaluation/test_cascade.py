@@ -13,6 +13,7 @@ from adrs.archive.store import Archive
 from adrs.evaluation.cascade import Cascade
 from adrs.evaluation.outcome import Limits
 from adrs.problem import Objective
+from adrs.proposers.base import Proposal
 
 
 def cascade(archive: Archive, executor: FakeExecutor, **objective: str) -> Cascade:
@@ -24,7 +25,7 @@ def outcome(
 ) -> Outcome:
     async def run() -> Outcome:
         parts = cascade(archive, executor, **objective)
-        archive.add_source(source)
+        archive.record_proposal(0, Proposal("ok", source, "test"))
         code_hash, error = await parts.inspect(source)
         assert not error
         return await parts.run(code_hash, source, threshold)
@@ -79,7 +80,7 @@ def test_two_slots_at_once_share_one_evaluation(archive: Archive) -> None:
 
     async def both() -> list[Outcome]:
         parts = cascade(archive, executor)
-        archive.add_source("x = 2.0")
+        archive.record_proposal(0, Proposal("ok", "x = 2.0", "test"))
         code_hash, _ = await parts.inspect("x = 2.0")
         return await asyncio.gather(*(parts.run(code_hash, "x = 2.0", None) for _ in range(2)))
 

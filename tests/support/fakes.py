@@ -116,10 +116,7 @@ def new_archive(path: Any, *, order: Literal["slot", "arrival"] = "slot", lag: i
         objective={"metric": "nearness", "direction": "maximize", "aggregate": "mean"}, order=order, lag=lag,
         strategy="islands", proposer={"kind": "step"}, sandbox="none", environment={},
     )  # fmt: skip
-    archive = Archive.create(path, info)
-    archive.record_proposal(0, Proposal("ok", "x = 0.0", "seed"))
-    archive.add_workloads(workloads())
-    return archive
+    return Archive.create(path, info, "x = 0.0", workloads())
 
 
 def evolution(

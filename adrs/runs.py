@@ -1,0 +1,218 @@
+"""Runs on disk: begin one, go on with one, find one, stop one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import platform
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from adrs.archive.lock import RunLock, holder
+from adrs.archive.reader import ArchiveReader
+from adrs.archive.records import RunInfo
+from adrs.archive.store import Archive
+from adrs.errors import AdrsError, InputError
+from adrs.evaluation.executor import Description, Executor
+from adrs.evaluation.local import LocalExecutor
+from adrs.evaluation.outcome import Limits
+from adrs.problem import Budget, Problem
+from adrs.problem_file import check_seed, from_snapshot, load_problem, problem_hash, snapshot
+from adrs.proposers.base import Proposer
+from adrs.proposers.factory import archive_file, build_proposer, describe_proposer
+from adrs.session import Options, Result, Session
+
+ARCHIVE = "archive.sqlite"
+ELITES = 8  # of an earlier run that a warm start takes
+
+
+def evolve(
+    problem: Problem | str | Path,
+    *,
+    proposer: str = "auto",
+    model: str | None = None,
+    base_url: str | None = None,
+    budget: Budget | None = None,
+    seed: int = 0,
+    lag: int | None = None,
+    run: Path | None = None,
+    warm_from: Path | None = None,
+    options: Options | None = None,
+) -> Result:
+    """Begin a run: evolve the problem's seed until a budget is reached.
+
+    `budget` replaces the problem's own. `lag` is the number of slots planned ahead, and belongs to the run. `warm_from`
+    is an earlier run whose elites fill the first slots, to be scored anew.
+
+    Raises:
+        InputError: something of the input is wrong; nothing was written.
+        AdrsError: the run had to stop; `resume` goes on from there.
+    """
+    problem = problem if isinstance(problem, Problem) else load_problem(problem)
+    options = options or Options()
+    spec = describe_proposer(proposer, model, base_url)
+    budget = _required(budget or problem.budget, replayed=spec["kind"] == "replay")
+    directory = run or _new_directory(problem.name)
+    if (directory / ARCHIVE).exists():
+        raise InputError(f"{directory}: holds a run already; `adrs resume -r {directory}` goes on with it")
+    warm = [] if warm_from is None else _elites(warm_from)
+
+    async def begin() -> Result:
+        author = build_proposer(spec, lag, options.jobs)
+        async with open_executor(problem, options) as executor:
+            await check_seed(executor, problem)
+            train = await executor.workloads("train")
+            info = _run_info(problem, await executor.describe(), author, spec, seed)
+            directory.mkdir(parents=True, exist_ok=True)
+            with RunLock(directory):
+                archive = Archive.create(directory / ARCHIVE, info, problem.seed, train, warm)
+                return await Session(directory, archive, problem, author, executor, budget, options).run()
+
+    return asyncio.run(begin())
+
+
+def resume(directory: Path, *, budget: Budget | None = None, options: Options | None = None) -> Result:
+    """Go on with a run where it stands, under its own problem, seed and proposer.
+
+    `budget` replaces the problem's own; candidates, tokens and dollars count from the run's beginning, minutes from
+    now.
+
+    Raises:
+        InputError: there is no run, another process is at work on it, or its problem or evaluator has changed.
+        AdrsError: the run had to stop again.
+    """
+    options = options or Options()
+    archive_file(directory)
+
+    async def go_on(archive: Archive, info: RunInfo, problem: Problem) -> Result:
+        author = build_proposer(info.proposer, info.lag, options.jobs)
+        limit = _required(budget or problem.budget, replayed=info.proposer["kind"] == "replay")
+        async with open_executor(problem, options) as executor:
+            if (await executor.describe()).fingerprint != info.fingerprint:
+                raise InputError(_changed(directory, "evaluator", info.problem))
+            return await Session(directory, archive, problem, author, executor, limit, options).run()
+
+    with RunLock(directory):
+        archive = Archive.open(directory / ARCHIVE)
+        info = archive.info
+        problem = from_snapshot(info.snapshot)
+        _refuse_changed_problem(directory, problem, info)
+        return asyncio.run(go_on(archive, info, problem))
+
+
+def stop(directory: Path, patience_seconds: float = 60.0) -> bool:
+    """Ask the process at work on a run to finish what is in flight. False when none is at work.
+
+    Raises:
+        AdrsError: it is still at work after `patience_seconds`.
+    """
+    archive_file(directory)
+    process = holder(directory)
+    if process is None:
+        return False
+    os.kill(process, signal.SIGINT)
+    deadline = time.monotonic() + patience_seconds
+    while holder(directory) == process:
+        if time.monotonic() > deadline:
+            raise AdrsError(
+                f"{directory}: process {process} is still finishing; stop again to abandon what is in flight"
+            )
+        time.sleep(0.05)
+    return True
+
+
+def list_runs(root: Path = Path("runs")) -> list[Path]:
+    """Directories of runs under `root`, newest first."""
+    archives = [path for path in root.glob(f"*/{ARCHIVE}") if path.is_file()]
+    return [path.parent for path in sorted(archives, key=lambda path: path.stat().st_ctime_ns, reverse=True)]
+
+
+def find_run(directory: Path | None) -> Path:
+    """The run named, or the newest under runs/. Raises InputError when there is none."""
+    if directory is not None:
+        archive_file(directory)
+        return directory
+    runs = list_runs()
+    if not runs:
+        raise InputError("runs/: no run there; `adrs evolve PROBLEM` makes one, -r names one elsewhere")
+    return runs[0]
+
+
+@asynccontextmanager
+async def open_executor(problem: Problem, options: Options) -> AsyncIterator[Executor]:
+    """The job slots for a problem, closed at the end."""
+    executor = LocalExecutor(problem.evaluator, options.jobs, options.sandbox)
+    try:
+        yield executor
+    finally:
+        await executor.close()
+
+
+def _required(budget: Budget, replayed: bool) -> Budget:
+    if budget == Budget() and not replayed:
+        raise InputError("no budget: give --candidates, --minutes, --usd or --tokens, or a `budget` in the problem")
+    return budget
+
+
+def _new_directory(problem: str) -> Path:
+    stem = Path("runs") / f"{problem}-{datetime.now():%Y%m%d-%H%M%S}"
+    taken = sum(1 for _ in stem.parent.glob(f"{stem.name}*"))
+    return stem.with_name(f"{stem.name}-{taken + 1}") if taken else stem
+
+
+def _elites(run: Path) -> list[str]:
+    archive = ArchiveReader.read(archive_file(run))
+    return [archive.candidate(id).source for id, _, _ in archive.top(ELITES)]
+
+
+def _refuse_changed_problem(directory: Path, problem: Problem, info: RunInfo) -> None:
+    if problem.path is None or not problem.path.exists():
+        return  # the snapshot is all there is
+    if problem_hash(load_problem(problem.path, problem.overrides)) != info.problem_hash:
+        raise InputError(_changed(directory, "problem", str(problem.path)))
+
+
+def _changed(directory: Path, what: str, problem: str) -> str:
+    return (
+        f"{directory}: the {what} has changed since this run began, so its scores do not compare;"
+        f" `adrs evolve {problem} --from {directory}` scores its elites anew in another run"
+    )
+
+
+def limits_hash(limits: Limits) -> str:
+    return hashlib.sha256(json.dumps(asdict(limits), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _run_info(
+    problem: Problem, description: Description, author: Proposer, spec: Mapping[str, Any], seed: int
+) -> RunInfo:
+    replayed = spec["kind"] == "replay"
+    return RunInfo(
+        problem=problem.name,
+        problem_hash=problem_hash(problem),
+        snapshot=snapshot(problem),
+        objective={name: str(value) for name, value in asdict(problem.objective).items()},
+        fingerprint=description.fingerprint,
+        limits_hash=limits_hash(problem.limits),
+        seed=seed,
+        order="slot" if replayed else author.order,
+        lag=author.lag,
+        strategy=problem.search.strategy,
+        proposer=spec,
+        sandbox=description.sandbox,
+        environment={
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "adrs": version("adrs-toolkit"),
+            "numpy": version("numpy"),
+        },
+    )

@@ -1,0 +1,169 @@
+"""One session of a run: wires archive, strategy, proposer and executor to the loop, and reports how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adrs.archive.records import LlmTotals
+from adrs.archive.store import Archive
+from adrs.errors import AdrsError
+from adrs.evaluation.cascade import Cascade
+from adrs.evaluation.executor import Executor
+from adrs.evaluation.interface import Interface
+from adrs.evolution import Evolution, Progress
+from adrs.planner import StrategyPlanner
+from adrs.problem import Budget, Problem
+from adrs.proposers.base import Brief, Proposer
+from adrs.proposers.prepared import Recording, WarmStart
+from adrs.runlog import RunLog
+from adrs.search import build_strategy
+from adrs.winner import Winner, choose_winner
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a session may choose. Nothing of it changes what a seeded run finds."""
+
+    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    sandbox: str = "auto"
+    announce: Callable[[str], None] = lambda line: None  # lines before the run begins: who proposes, where it writes
+    observer: Callable[[Progress], None] = lambda progress: None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a session ended. Scores are on train workloads, which the search saw: only `verify` gives the result."""
+
+    run: Path
+    problem: str
+    stopped: str
+    seed_score: float
+    best: Winner
+    candidates: int  # the seed not counted
+    outcomes: dict[str, int]  # of the whole run
+    cached: int  # evaluations of this session that were found in the archive
+    llm: LlmTotals
+    seconds: float  # of this session
+
+    def json(self) -> dict[str, Any]:
+        """The `evolve` document of the command line."""
+        return {"schema": 1, **asdict(self), "run": str(self.run)}
+
+
+@dataclass(frozen=True)
+class Session:
+    """Everything that a session works with; the caller holds the run's lock and closes the executor."""
+
+    directory: Path
+    archive: Archive
+    problem: Problem
+    proposer: Proposer
+    executor: Executor
+    budget: Budget
+    options: Options
+
+    async def run(self) -> Result:
+        """Evolve until a budget is reached, then let validation pick among the elites. Raises what the loop raises."""
+        began = time.monotonic()
+        log = RunLog(self.directory / "run.log")
+        evolution = await self._evolution(log)
+        for line in self._header():
+            self.options.announce(line)
+            log.note(line)
+        try:
+            with _StopSignals(evolution):
+                stopped = await evolution.run()
+                validation = list(await self.executor.workloads("validation"))
+                winner = await choose_winner(self.archive, evolution.cascade, validation)
+        except AdrsError as error:
+            self.archive.event("stopped", reason=f"error: {error}")
+            log.note(f"stopped: {error}")
+            raise
+        finally:
+            await self.proposer.close()
+        seconds = round(time.monotonic() - began, 3)
+        self.archive.event("stopped", reason=stopped, seconds=seconds)
+        log.note(f"stopped: {stopped}")
+        assert winner is not None, "the seed has a score"
+        return Result(
+            run=self.directory,
+            problem=self.problem.name,
+            stopped=stopped,
+            seed_score=evolution.seed_score,
+            best=winner,
+            candidates=self.archive.count_committed() - 1,
+            outcomes=self.archive.outcomes(),
+            cached=evolution.cascade.cached,
+            llm=self.archive.llm_totals(),
+            seconds=seconds,
+        )
+
+    def _header(self) -> list[str]:
+        recorded = self.archive.info.proposer
+        who = f"replay of {recorded['file']}" if recorded["kind"] == "replay" else self.proposer.describe()
+        return [
+            f"problem   {self.problem.name}: {self.problem.title}",
+            f"proposer  {who}",
+            f"sandbox   {self.archive.info.sandbox}",
+            f"run       {self.directory}",
+        ]
+
+    async def _evolution(self, log: RunLog) -> Evolution:
+        description = await self.executor.describe()
+        info, problem = self.archive.info, self.problem
+        recording = Recording(Path(info.proposer["file"])) if info.proposer["kind"] == "replay" else None
+
+        def observer(progress: Progress) -> None:
+            log.commit(progress)
+            self.options.observer(progress)
+
+        train = self.archive.workloads("train")
+        return Evolution(
+            self.archive,
+            Cascade(self.archive, self.executor, problem.objective, problem.limits, train),
+            recording or StrategyPlanner(build_strategy(problem.search), self.proposer, info.seed),
+            self.proposer,
+            _brief(problem, description.interface),
+            self.budget,
+            prepared=recording or WarmStart(self.archive, info.warm),
+            observer=observer,
+        )
+
+
+class _StopSignals:
+    """While inside: SIGINT or SIGTERM once finishes what is in flight, twice abandons it."""
+
+    def __init__(self, evolution: Evolution) -> None:
+        self.evolution = evolution
+        self.received = 0
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop)
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.received += 1
+        self.evolution.stop("interrupted", at_once=self.received > 1)
+
+
+def _brief(problem: Problem, interface: Interface) -> Brief:
+    objective = problem.objective
+    return Brief(
+        name=problem.name,
+        title=problem.title,
+        description=problem.description,
+        interface=interface,
+        objective=f"{objective.direction} {objective.metric} ({objective.aggregate} over the workloads)",
+        source_kb=problem.limits.source_kb,
+    )
