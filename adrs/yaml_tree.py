@@ -110,9 +110,11 @@ def override(tree: Located, assignment: str) -> None:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown word: the closest known one, or all of them."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else f"expected one of: {', '.join(known)}"
+    names = {name.lower(): name for name in known}
+    word = word.lower()
+    started = [name for name in names if word and name.startswith(word)]
+    close = started if len(started) == 1 else difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"did you mean `{names[close[0]]}`?" if close else f"expected one of: {', '.join(names.values())}"
 
 
 def _parse(text: str, origin: str, field: str, *, line_numbers: bool) -> Located:
