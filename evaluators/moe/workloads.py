@@ -1,0 +1,77 @@
+"""The deployments that policies are scored on, by regime and split.
+
+A regime is a model on a cluster with a way of serving and a kind of drift; its seeds are its instances. Train and
+validation use fixed seeds; test draws its seeds from the salt, and adds regimes whose model, cluster or drift train
+never shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from adrs.evaluation.protocol import Split, Workload
+from evaluators.moe.traffic import Drift, Scenario, Serving
+
+TEST_SEEDS = 2  # instances of each regime in the test split
+VALIDATION_SEEDS = 1
+
+
+def _regime(
+    model: str, nodes: int, gpus: int, slots: int, serving: Serving, exponent: float, drift: Drift, **extra: Any
+) -> Scenario:
+    return Scenario(model, nodes, gpus, slots, serving, exponent, drift, 0, **extra)
+
+
+_SGLANG: dict[str, Any] = {"asynchronous": False, "interval": 1000, "window": 1000}  # its defaults; vLLM's are Scenario's
+
+# Cheapest first. Slots: DeepSeek-V3 serves with 32 redundant experts on 32 GPUs (its report, section 3.4.1).
+FAMILIAR: dict[str, Scenario] = {
+    "mixtral-ep8-mixed-shift": _regime("mixtral-8x7b", 1, 8, 16, "mixed", 0.6, "shift", decode_tokens=256),
+    "qwen3-ep8-decode-burst": _regime("qwen3-30b-a3b", 1, 8, 136, "decode", 1.01, "burst", decode_tokens=256),
+    "qwen3-ep16-prefill-drift": _regime("qwen3-30b-a3b", 2, 8, 144, "prefill", 1.01, "drift"),
+    "dsv3-ep16-decode-recurring": _regime("deepseek-v3", 2, 8, 272, "decode", 1.01, "recurring", **_SGLANG),
+    "dsv3-ep32-decode-drift": _regime("deepseek-v3", 4, 8, 288, "decode", 1.2, "drift"),
+    "dsv3-ep32-decode-burst": _regime("deepseek-v3", 4, 8, 288, "decode", 1.01, "burst", **_SGLANG),
+    "dsv3-ep32-prefill-steady": _regime("deepseek-v3", 4, 8, 288, "prefill", 1.01, "steady"),
+}
+SHIFTED: dict[str, Scenario] = {
+    "dsv2lite-ep8-mixed-rotation": _regime("deepseek-v2-lite", 1, 8, 72, "mixed", 1.01, "rotation"),
+    "qwen3-235b-ep16-decode-rotation": _regime("qwen3-235b-a22b", 2, 8, 160, "decode", 1.01, "rotation", **_SGLANG),
+    "qwen3-ep8-decode-surge": _regime("qwen3-30b-a3b", 1, 8, 128, "decode", 1.2, "surge", decode_tokens=256),
+    "dsv3-ep64-decode-surge": _regime("deepseek-v3", 8, 8, 320, "decode", 1.01, "surge"),
+    "dsv3-ep64-prefill-drift": _regime("deepseek-v3", 8, 8, 320, "prefill", 0.8, "drift", **_SGLANG),
+}
+
+
+def list_workloads(split: Split, salt: int, models: tuple[str, ...] | None) -> list[Workload]:
+    """The synthetic workloads of a split, cheapest first; of all models, or of those named."""
+    if split == "train":
+        seeds, regimes = [1], FAMILIAR
+    elif split == "validation":
+        seeds, regimes = [1001 + k for k in range(VALIDATION_SEEDS)], FAMILIAR
+    else:
+        seeds, regimes = [_salted(salt, k) for k in range(TEST_SEEDS)], FAMILIAR | SHIFTED
+    return [
+        Workload(f"{regime}-{seed}", regime, f"{regime}-{seed}", _parameters(scenario, seed))
+        for regime, scenario in regimes.items()
+        if models is None or scenario.model in models
+        for seed in seeds
+    ]
+
+
+def _salted(salt: int, index: int) -> int:
+    """A seed above those of train and validation that depends on the salt."""
+    digest = hashlib.sha256(f"moe:{salt}:{index}".encode()).digest()
+    return 10_000 + int.from_bytes(digest[:4], "big") % 2_000_000_000
+
+
+def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
+    return asdict(scenario) | {"seed": seed}
+
+
+def scenario_of(parameters: Mapping[str, Any]) -> Scenario:
+    """The scenario that a workload's parameters describe."""
+    return Scenario(**parameters)
