@@ -38,7 +38,7 @@ def load_problem(reference: str | Path, overrides: Sequence[str] = ()) -> Proble
     """Read and validate a problem.
 
     `reference` is the path of a YAML file or the name of a catalogue problem; `overrides` are `key=value` texts with
-    dotted keys. Raises InputError.
+    dotted keys, which mean what they would mean in the file. Raises InputError.
     """
     path = _problem_path(reference)
     tree = read_tree(path)
@@ -86,6 +86,7 @@ def problem_hash(problem: Problem) -> str:
         path=None,
         overrides=(),
         files={},
+        overrides=(),
         evaluator=dataclasses.replace(problem.evaluator, target=target),
         baselines=dict(sorted(problem.baselines.items())),
     )
@@ -158,11 +159,10 @@ class _Reading:
         return text
 
     def find(self, place: Located) -> Path:
-        """The file that a field names: looked for in the working directory (for --set), beside the YAML, in seeds/."""
+        """The file that a field names: looked for beside the YAML, then in the catalogue's seeds/."""
         if not isinstance(place.value, str) or not place.value.strip():
             place.fail(f"expected the path of a file, not {place.kind}")
-        bases = [Path.cwd()] if place.from_command_line else []
-        bases += [self.folder, seeds_root()]
+        bases = (self.folder, seeds_root())
         found = next((base / place.value for base in bases if (base / place.value).is_file()), None)
         if found is not None:
             return found

@@ -14,7 +14,6 @@ import yaml
 from adrs.errors import InputError
 
 DEPTH = 32  # deeper nesting is a mistake, or an alias that contains itself
-COMMAND_LINE = "--set "  # how the origin of an override starts
 JSON_SCALARS = (str, int, float, bool, type(None))
 
 
@@ -37,10 +36,6 @@ class Located:
         if isinstance(self.value, list):
             return [child.plain() for child in self.value]
         return self.value
-
-    @property
-    def from_command_line(self) -> bool:
-        return self.origin.startswith(COMMAND_LINE)
 
     @property
     def kind(self) -> str:
@@ -92,7 +87,7 @@ def read_text(path: Path, what: str) -> str:
 
 def override(tree: Located, assignment: str) -> None:
     """Apply one `key=value` of the command line; the key is dotted, the value YAML. Raises InputError."""
-    origin = f"{COMMAND_LINE}{assignment}"
+    origin = f"--set {assignment}"
     dotted, equals, text = assignment.partition("=")
     keys = [key.strip() for key in dotted.split(".")]
     if not equals or not all(keys):

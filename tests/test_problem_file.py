@@ -196,11 +196,10 @@ def test_overrides_replace_add_and_are_yaml(folder: Path) -> None:
     assert problem.budget == Budget(candidates=30)
 
 
-def test_an_override_names_files_from_the_working_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "here").mkdir()
-    (folder / "here/mine.py").write_text("def pick(queue):\n    return 1\n")
-    monkeypatch.chdir(folder / "here")
-    assert load(folder, VALID, "seed=mine.py").seed.endswith("1\n")
+def test_overrides_are_kept_so_that_the_file_can_be_read_again(folder: Path) -> None:
+    problem = load(folder, VALID, "seed=queue/sjf.py", "budget.candidates=5")
+    assert problem.path is not None
+    assert load_problem(problem.path, problem.overrides) == problem
 
 
 @pytest.mark.parametrize(
