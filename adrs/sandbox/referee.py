@@ -1,0 +1,188 @@
+"""The referee: a process of its own that holds the evaluator and its workloads, and lets policies play against it.
+
+It is exec'd, never forked from the coordinator, takes one request at a time, and ends with its coordinator.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from adrs.errors import HouseError, InputError
+from adrs.evaluation.executor import Description
+from adrs.evaluation.outcome import Evaluation, Limits, Listed
+from adrs.evaluation.protocol import Metrics, Split, Workload, WrongAnswer
+from adrs.sandbox import contract, kernel, messages
+from adrs.sandbox.inspection import inspect
+from adrs.sandbox.launcher import ForkServer, ForkServerDied
+from adrs.sandbox.loading import load_evaluator
+from adrs.sandbox.policy import JailedPolicy, PolicyFailure, clean
+
+
+class Referee:
+    """Answers the requests of `adrs.sandbox.messages`."""
+
+    def __init__(self, request: messages.Open) -> None:
+        """Raises `InputError` when there is no such evaluator, `HouseError` when its interface does not run."""
+        self._evaluator, self._fingerprint = load_evaluator(request.evaluator)
+        self._sandbox = request.sandbox
+        try:
+            self._methods = contract.load(self._evaluator.interface)
+        except contract.ContractError as error:
+            raise HouseError("evaluator_error", str(error)) from error
+        self._fork_server: ForkServer | None = None
+        self._listed: dict[tuple[str, int], Sequence[Workload]] = {}
+
+    def answer(self, request: messages.Request) -> messages.Reply:
+        """Raises `HouseError`, `InputError`, and whatever the evaluator raises of its own."""
+        match request:
+            case messages.Evaluate():
+                return self._evaluate(request)
+            case messages.Inspect():
+                return messages.Inspected(inspect(request.source, self._evaluator.interface))
+            case messages.ListWorkloads():
+                return messages.Workloads(self._list(request.split, request.salt))
+            case messages.Describe():
+                return messages.Described(self._describe())
+            case messages.Open():
+                return messages.Opened()
+
+    def _list(self, split: Split, salt: int) -> list[Listed]:
+        return [
+            Listed(split, salt, index, workload.name, workload.regime, workload.cluster, workload.hash,
+                   dict(self._evaluator.bound(workload)))
+            for index, workload in enumerate(self._workloads(split, salt))
+        ]  # fmt: skip
+
+    def _workloads(self, split: Split, salt: int) -> Sequence[Workload]:
+        if (split, salt) not in self._listed:
+            self._listed[split, salt] = self._evaluator.workloads(split, salt)
+        return self._listed[split, salt]
+
+    def _find(self, listed: Listed) -> Workload:
+        workloads = self._workloads(cast(Split, listed.split), listed.salt)
+        if listed.index >= len(workloads) or workloads[listed.index].hash != listed.hash:
+            message = f"workload {listed.name} is not at place {listed.index} of {listed.split} any more"
+            raise HouseError("evaluator_error", f"{message}: an evaluator must list the same workloads every time")
+        return workloads[listed.index]
+
+    def _server(self) -> ForkServer:
+        if self._fork_server is None:
+            self._fork_server = ForkServer(self._evaluator.interface, self._sandbox)
+        return self._fork_server
+
+    def _drop_fork_server(self) -> None:
+        if self._fork_server is not None:
+            self._fork_server.close()
+        self._fork_server = None
+
+    def _describe(self) -> Description:
+        limits = Limits()
+        process, layers = self._server().spawn(limits.cpu_seconds, limits.memory_mb)
+        process.end()
+        self._drop_fork_server()  # who describes does not evaluate
+        return Description(self._evaluator.interface, layers, self._fingerprint)
+
+    def _evaluate(self, request: messages.Evaluate) -> messages.Evaluated:
+        if len(request.source.encode()) > request.limits.source_kb * 1024:
+            message = f"the source is longer than {request.limits.source_kb} KiB"
+            return messages.Evaluated(Evaluation("invalid", error=message))
+        workload = self._find(request.workload)
+        for _ in range(2):
+            try:
+                return self._play(request.source, workload, request.limits)
+            except ForkServerDied:
+                self._drop_fork_server()
+        raise HouseError("sandbox_unavailable", "the fork-server died twice during one evaluation")
+
+    def _play(self, source: str, workload: Workload, limits: Limits) -> messages.Evaluated:
+        process, _ = self._server().spawn(limits.cpu_seconds, limits.memory_mb)
+        policy = JailedPolicy(process, self._methods, limits)
+        metrics: Metrics = {}
+        try:
+            policy.load(source)
+            metrics = self._evaluator.run(workload, policy)
+        except PolicyFailure:
+            pass
+        except WrongAnswer as error:
+            if policy.failure is None:
+                return messages.Evaluated(Evaluation("wrong", error=clean(str(error)), seconds=policy.seconds))
+        except Exception:
+            if policy.failure is None:
+                raise
+        finally:
+            process.end()
+        if policy.failure is not None:  # even if the evaluator swallowed the exception
+            failure = policy.failure
+            evaluation = Evaluation(failure.status, error=failure.message, seconds=policy.seconds)
+            return messages.Evaluated(evaluation, wall=failure.wall)
+        return messages.Evaluated(Evaluation("ok", _checked(metrics, workload), seconds=policy.seconds))
+
+
+def _checked(metrics: Metrics, workload: Workload) -> dict[str, float]:
+    """Raises `HouseError` unless all are finite numbers."""
+    numbers = {name: float(value) for name, value in metrics.items()}
+    bad = [name for name, value in numbers.items() if not math.isfinite(value)]
+    if bad or not numbers:
+        what = f"the metric {bad[0]} is {numbers[bad[0]]}" if bad else "no metric"
+        raise HouseError("evaluator_error", f"workload {workload.name}: {what}; expected finite numbers")
+    return numbers
+
+
+def main(descriptor: int) -> None:
+    """Serve the coordinator at the other end of the descriptor until it hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the coordinator
+    control = socket.socket(fileno=descriptor)
+    kernel.die_with_parent(signal.SIGKILL)
+    decoder = msgspec.msgpack.Decoder(messages.Request)
+    referee: Referee | None = None
+    while (packet := _receive(control)) is not None:
+        request = decoder.decode(packet)
+        try:
+            if isinstance(request, messages.Open):
+                _stay_on(request.core)
+                referee = Referee(request)
+            assert referee is not None, "the first request opens the referee"
+            reply = referee.answer(request)
+        except InputError as error:
+            reply = messages.Refused("input", str(error))
+        except HouseError as error:
+            reply = messages.Refused(error.status, str(error))
+        except Exception as error:
+            traceback.print_exc()
+            reply = messages.Refused("evaluator_error", _where(error))
+        data = msgspec.msgpack.encode(reply)
+        control.sendall(messages.LENGTH.pack(len(data)) + data)
+
+
+def _receive(control: socket.socket) -> bytes | None:
+    """The next message, None when the coordinator has gone, also if it went before its death could be noticed."""
+    header = control.recv(messages.LENGTH.size, socket.MSG_WAITALL)
+    if len(header) < messages.LENGTH.size:
+        return None
+    size = messages.LENGTH.unpack(header)[0]
+    packet = control.recv(size, socket.MSG_WAITALL)
+    return packet if len(packet) == size else None
+
+
+def _stay_on(core: int | None) -> None:
+    """A referee and its policy take turns: on one core a round trip costs no waking of another."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+def _where(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno}, in {frame.name})"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
