@@ -86,7 +86,6 @@ def problem_hash(problem: Problem) -> str:
         path=None,
         overrides=(),
         files={},
-        overrides=(),
         evaluator=dataclasses.replace(problem.evaluator, target=target),
         baselines=dict(sorted(problem.baselines.items())),
     )
