@@ -1,4 +1,4 @@
-"""Runs on disk: begin one, go on with one, find one, stop one."""
+"""Begin a run, go on with one, stop one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from adrs.archive.locate import ARCHIVE, archive_file
 from adrs.archive.lock import RunLock, holder
 from adrs.archive.reader import ArchiveReader
 from adrs.archive.records import RunInfo
@@ -28,10 +29,9 @@ from adrs.evaluation.outcome import Limits
 from adrs.problem import Budget, Problem
 from adrs.problem_file import check_seed, from_snapshot, load_problem, problem_hash, snapshot
 from adrs.proposers.base import Proposer
-from adrs.proposers.factory import archive_file, build_proposer, describe_proposer
+from adrs.proposers.factory import build_proposer, describe_proposer
 from adrs.session import Options, Result, Session
 
-ARCHIVE = "archive.sqlite"
 ELITES = 8  # of an earlier run that a warm start takes
 
 
@@ -128,23 +128,6 @@ def stop(directory: Path, patience_seconds: float = 60.0) -> bool:
             )
         time.sleep(0.05)
     return True
-
-
-def list_runs(root: Path = Path("runs")) -> list[Path]:
-    """Directories of runs under `root`, newest first."""
-    archives = [path for path in root.glob(f"*/{ARCHIVE}") if path.is_file()]
-    return [path.parent for path in sorted(archives, key=lambda path: path.stat().st_ctime_ns, reverse=True)]
-
-
-def find_run(directory: Path | None) -> Path:
-    """The run named, or the newest under runs/. Raises InputError when there is none."""
-    if directory is not None:
-        archive_file(directory)
-        return directory
-    runs = list_runs()
-    if not runs:
-        raise InputError("runs/: no run there; `adrs evolve PROBLEM` makes one, -r names one elsewhere")
-    return runs[0]
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adrs.archive.locate import archive_file
 from adrs.errors import InputError
 from adrs.proposers.base import Proposer
 
@@ -33,14 +34,6 @@ def describe_proposer(kind: str, model: str | None, base_url: str | None) -> dic
     if kind.startswith("replay:"):
         return {"kind": "replay", "file": str(archive_file(Path(kind.removeprefix("replay:"))).resolve())}
     raise InputError(f"--proposer {kind}: unknown; expected offline, openai or replay:FILE")
-
-
-def archive_file(path: Path) -> Path:
-    """The archive in a run's directory, or the file itself. Raises InputError when there is none."""
-    file = path / "archive.sqlite" if path.is_dir() else path
-    if not file.is_file():
-        raise InputError(f"{path}: no archive there; expected a run's directory or its archive.sqlite")
-    return file
 
 
 def build_proposer(spec: Mapping[str, Any], lag: int | None, workers: int) -> Proposer:
