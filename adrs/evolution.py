@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adrs.archive.journal import CallJournal
-from adrs.archive.records import Outcome, Plan, Slot
+from adrs.archive.records import LlmTotals, Outcome, Plan, Slot
 from adrs.archive.store import Archive
 from adrs.errors import AdrsError, InputError
 from adrs.evaluation.cascade import Cascade
@@ -32,6 +32,8 @@ class Progress:
     committed: int  # candidates so far, the seed not counted
     best: Candidate
     seed_score: float
+    budget: Budget
+    llm: LlmTotals
 
 
 class Evolution:
@@ -209,7 +211,9 @@ class Evolution:
         for planned in plans:
             self._slots[planned.position] = Slot(planned)
         assert self.best is not None
-        self.observer(Progress(candidate, self._committed - 1, self.best, self.seed_score))
+        self.observer(
+            Progress(candidate, self._committed - 1, self.best, self.seed_score, self.budget, self.journal.totals)
+        )
 
     def _deduplicated(self, id: int, outcome: Outcome) -> Outcome:
         earlier = self._by_code.get(self.archive.code_hash(id) or "")

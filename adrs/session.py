@@ -26,6 +26,9 @@ from adrs.runlog import RunLog
 from adrs.search import build_strategy
 from adrs.winner import Winner, choose_winner
 
+FINISHING = "stopping: finishing what is in flight; once more abandons it, and `adrs resume` takes it up again"
+ABANDONING = "stopping at once: `adrs resume` takes up what was in flight"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -33,7 +36,7 @@ class Options:
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
     sandbox: str = "auto"
-    announce: Callable[[str], None] = lambda line: None  # lines before the run begins: who proposes, where it writes
+    announce: Callable[[str], None] = lambda line: None  # who proposes, where it writes, that it is being stopped
     observer: Callable[[Progress], None] = lambda progress: None
 
 
@@ -78,7 +81,7 @@ class Session:
             self.options.announce(line)
             log.note(line)
         try:
-            with _StopSignals(evolution):
+            with _StopSignals(evolution, self.options.announce):
                 stopped = await evolution.run()
                 validation = list(await self.executor.workloads("validation"))
                 winner = await choose_winner(self.archive, evolution.cascade, validation)
@@ -140,8 +143,9 @@ class Session:
 class _StopSignals:
     """While inside: SIGINT or SIGTERM once finishes what is in flight, twice abandons it."""
 
-    def __init__(self, evolution: Evolution) -> None:
+    def __init__(self, evolution: Evolution, announce: Callable[[str], None]) -> None:
         self.evolution = evolution
+        self.announce = announce
         self.received = 0
 
     def __enter__(self) -> None:
@@ -154,7 +158,9 @@ class _StopSignals:
 
     def _stop(self) -> None:
         self.received += 1
-        self.evolution.stop("interrupted", at_once=self.received > 1)
+        at_once = self.received > 1
+        self.announce(ABANDONING if at_once else FINISHING)
+        self.evolution.stop("interrupted", at_once)
 
 
 def _brief(problem: Problem, interface: Interface) -> Brief:
