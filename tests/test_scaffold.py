@@ -8,14 +8,17 @@ import itertools
 import random
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.in_process import DirectCalls, InProcessExecutor
 
 from adrs.errors import InputError
-from adrs.evaluation.check import check_problem
+from adrs.evaluation.check import Check, check_problem
+from adrs.evaluation.local import LocalExecutor
 from adrs.evaluation.protocol import Workload, WrongAnswer
-from adrs.evaluation.score import score_policy
+from adrs.evaluation.score import evaluate_file, score_policy
+from adrs.evaluation.verify import Verification, verify_policy
 from adrs.problem_file import check_seed, load_problem
 from adrs.scaffold import init_problem
 
@@ -70,6 +73,57 @@ def test_the_seed_leaves_head_room_and_so_does_the_baseline(written: Path, modul
     ]
     assert scores[0] * 1.5 < scores[1]
     assert scores[1] * 1.1 < scores[2] < 0.8
+
+
+def test_the_whole_way_behind_the_wall(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    problem = load_problem(written / "shop.yaml")
+    better = tmp_path / "better.py"
+    better.write_text(problem.baselines["WSPT"].replace("weight / work", "weight / (work + 2 * switch)"))
+
+    async def go() -> tuple[Check, dict[str, Any], Verification]:
+        executor = LocalExecutor(problem.evaluator, jobs=2)
+        try:
+            await check_seed(executor, problem)
+            return (
+                await check_problem(executor, problem),
+                await evaluate_file(executor, problem, better),
+                await verify_policy(executor, problem, better.read_text(), salt=11),
+            )
+        finally:
+            await executor.close()
+
+    check, evaluation, verification = asyncio.run(go())
+    assert check.findings == ()
+    assert check.deterministic
+    assert check.sandbox != "none"
+    assert evaluation["status"] == "ok"
+    direct = InProcessExecutor(load_module(written / "shop/evaluator.py").Dispatch(**problem.options))
+    assert evaluation["score"] == asyncio.run(score_policy(direct, problem, better.read_text(), "train")).score
+    assert (verification.verdict, verification.beats_every_baseline) == ("better", True)
+    assert [(one.name, one.familiar) for one in verification.regimes] == [
+        ("steady", True),
+        ("bursty", True),
+        ("heavy", False),
+    ]
+
+
+def test_a_seed_without_the_interface_is_named(tmp_path: Path) -> None:
+    init_problem("shop", tmp_path)
+    (tmp_path / "shop/seed.py").write_text("def chose(now):\n    return 0\n")
+    problem = load_problem(tmp_path / "shop.yaml")
+
+    async def go() -> None:
+        executor = LocalExecutor(problem.evaluator)
+        try:
+            await check_seed(executor, problem)
+        finally:
+            await executor.close()
+
+    with pytest.raises(InputError) as caught:
+        asyncio.run(go())
+    assert str(caught.value).startswith(f"{tmp_path}/shop/seed.py: the policy named by `seed` cannot be used: ")
+    assert "choose(" in str(caught.value)
 
 
 def flow_of(module: ModuleType, jobs: list, machines: int, choices: list[int]) -> float:
