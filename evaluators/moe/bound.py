@@ -38,7 +38,7 @@ def layer_seconds(cost: CostModel, trace: Trace, interval: int, slots: int) -> F
         else:
             nodes = fewest_node_tokens(trace, interval, step, slots, cost.cluster.nodes)
             communication[step] = cost.normal_seconds(busiest[step], nodes)
-    return work + communication + fixed
+    return np.asarray(work + communication + fixed)
 
 
 def smallest_largest_replica(counts: Counts, slots: int) -> npt.NDArray[np.int64]:
@@ -54,7 +54,7 @@ def smallest_largest_replica(counts: Counts, slots: int) -> npt.NDArray[np.int64
         fits = needed <= slots
         high = np.where(fits, middle, high)
         low = np.where(fits, low, middle + 1)
-    return np.where(counts.max(axis=-1) > 0, high, 0)
+    return np.asarray(np.where(counts.max(axis=-1) > 0, high, 0))
 
 
 def fewest_active(counts: Counts, slots: int) -> npt.NDArray[np.int64]:
@@ -67,7 +67,7 @@ def fewest_active(counts: Counts, slots: int) -> npt.NDArray[np.int64]:
     active = (counts > 0).sum(axis=-1)
     coldest = counts.min(axis=-1).astype(np.int64)
     extra = np.minimum(coldest, 1 + slots - experts) - 1
-    return np.where(coldest > 0, active + extra, active)
+    return np.asarray(np.where(coldest > 0, active + extra, active))
 
 
 def fewest_node_tokens(trace: Trace, interval: int, step: int, slots: int, nodes: int) -> Floats:
@@ -83,7 +83,7 @@ def fewest_node_tokens(trace: Trace, interval: int, step: int, slots: int, nodes
         fewest_nodes_per_token(types, layer, types.tokens[interval, step], trace.experts, slots // nodes)
         for layer in range(trace.layers)
     ]
-    return np.maximum(np.array(reached), 1.0) * (tokens / nodes)
+    return np.asarray(np.maximum(np.array(reached), 1.0) * (tokens / nodes))
 
 
 def fewest_nodes_per_token(
@@ -106,4 +106,4 @@ def fewest_nodes_per_token(
     partners = min(node_slots - 1, experts - 1)
     heaviest = np.partition(together, experts - partners, axis=1)[:, experts - partners :] if partners else 0.0
     pairs = float(np.sum(heaviest)) / 2 / max(float(tokens.sum()), 1.0)
-    return k * k / (k + 2 * pairs)
+    return float(k * k / (k + 2 * pairs))

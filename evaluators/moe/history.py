@@ -18,9 +18,11 @@ last 20 % are reserved for test; each part is cut into up to eight stretches, th
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +40,7 @@ from evaluators.moe.trace import Phase, Trace
 PARTS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
 MOST_STRETCHES = 8
 CSV_HEADER = ["step", "layer", "expert", "tokens"]
+KINDS: dict[str, type[str] | type[int] | type[bool]] = {"str": str, "int": int, "bool": bool}
 
 Counts = npt.NDArray[np.int64]
 
@@ -64,6 +67,7 @@ class History:
     def __init__(self, options: Options, counts: Counts) -> None:
         self._options = options
         self._counts = counts
+        self._digest = hashlib.sha256(counts.tobytes()).hexdigest()[:16]  # so that another file is another workload
         self._model: ModelShape = shape(options.model)
 
     @classmethod
@@ -86,8 +90,8 @@ class History:
         stretches = min(MOST_STRETCHES, intervals // 2)
         edges = [start + intervals * k // stretches * self._options.interval for k in range(stretches + 1)]
         return [
-            Workload(f"history-{a}-{b}", "history", f"history-{a}", {"file": self._options.file, "from": a, "to": b})
-            for a, b in zip(edges, edges[1:], strict=False)
+            Workload(f"history-{a}-{b}", "history", f"history-{a}", {"digest": self._digest, "from": a, "to": b})
+            for a, b in pairwise(edges)
         ]
 
     def deployment(self, parameters: Mapping[str, Any]) -> Deployment:
@@ -189,11 +193,11 @@ def _from_csv(file: str, text: str) -> Counts:
 
 
 def _options(given: Mapping[str, Any]) -> Options:
-    kinds = {field.name: {"str": str, "int": int, "bool": bool}[str(field.type)] for field in fields(Options)}
+    kinds = {field.name: KINDS[str(field.type)] for field in fields(Options)}
     for name, value in given.items():
         if name not in kinds:
             raise InputError(f"options.history: unknown key {name!r}; expected {', '.join(kinds)}")
-        if type(value) is not kinds[name] or (kinds[name] is int and value < 1):
+        if type(value) is not kinds[name] or (isinstance(value, int) and kinds[name] is int and value < 1):
             wanted = "a positive integer" if kinds[name] is int else kinds[name].__name__
             raise InputError(f"options.history.{name}: expected {wanted}, got {value!r}")
     missing = [name for name in ("file", "model", "nodes", "gpus_per_node", "slots") if name not in given]

@@ -34,8 +34,8 @@ class Router:
 
 def make_router(rng: np.random.Generator, model: ModelShape, layers: int, domains: int, exponent: float) -> Router:
     """Draw a router whose expert popularity in every domain follows a power law with about this exponent."""
-    frequency = 1.0 / (np.arange(TYPES) + 8.0) ** 0.8
-    frequency /= frequency.sum()
+    weights = 1.0 / (np.arange(TYPES) + 8.0) ** 0.8
+    frequency: Floats = np.asarray(weights / weights.sum())
     experts = np.empty((layers, domains * TYPES, model.top_k), dtype=np.int16)
     usage = np.empty((layers, domains, model.experts))
     for layer in range(layers):
@@ -67,10 +67,12 @@ def _inclusion(popularity: Floats, top_k: int) -> Floats:
         share = np.minimum(share, LARGEST_SHARE)
         free = share < LARGEST_SHARE
         share[free] *= max(top_k - LARGEST_SHARE * float((~free).sum()), 1e-9) / max(float(share[free].sum()), 1e-9)
-    return share
+    return np.asarray(share)
 
 
-def _fit_choices(rng: np.random.Generator, model: ModelShape, target: Floats, frequency: Floats) -> npt.NDArray[np.int16]:
+def _fit_choices(
+    rng: np.random.Generator, model: ModelShape, target: Floats, frequency: Floats
+) -> npt.NDArray[np.int16]:
     """Top-k choices of each type by logits plus Gumbel noise, the logits fitted so that usage comes near `target`."""
     noise = rng.gumbel(size=(len(frequency), model.experts))
     logits = np.log(target)
@@ -99,4 +101,4 @@ def choose(scores: Floats, model: ModelShape) -> npt.NDArray[np.int16]:
 
 def _usage(chosen: npt.NDArray[np.int16], frequency: Floats, experts: int) -> Floats:
     weights = np.repeat(frequency, chosen.shape[1])
-    return np.bincount(chosen.ravel().astype(np.int64), weights=weights, minlength=experts)
+    return np.asarray(np.bincount(chosen.ravel().astype(np.int64), weights=weights, minlength=experts), dtype=float)

@@ -51,11 +51,11 @@ class Trace:
 
     @property
     def layers(self) -> int:
-        return self.counts.shape[2]
+        return int(self.counts.shape[2])
 
     @property
     def experts(self) -> int:
-        return self.counts.shape[3]
+        return int(self.counts.shape[3])
 
     def of_phase(self, phase: Phase) -> list[int]:
         """Indices of the sampled steps of a phase."""

@@ -91,15 +91,15 @@ def _course(rng: np.random.Generator, scenario: Scenario, time: Floats, which: n
     steady = np.tile(base, (len(time), 1))
     match scenario.drift:
         case "steady":
-            return steady
+            return np.asarray(steady)
         case "drift":  # from one mix to another over the whole trace, as over hours of a day
             return steady + time[:, None] * (other - base)
         case "shift":  # once, for good, in the middle half of the trace
-            return np.where((time > rng.uniform(0.25, 0.75))[:, None], other, steady)
+            return np.asarray(np.where((time > rng.uniform(0.25, 0.75))[:, None], other, steady))
         case "recurring":  # two tenants take turns, each for one interval
-            return mixes[which % 2]
+            return np.asarray(mixes[which % 2])
         case "rotation":  # three take turns
-            return mixes[which % 3]
+            return np.asarray(mixes[which % 3])
         case "burst":  # now and then one domain floods a fifth of an interval, more often than not near its end
             return _bursts(rng, scenario, steady, share=0.7)
         case "surge":  # drift and bursts at once

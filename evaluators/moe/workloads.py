@@ -25,7 +25,9 @@ def _regime(
     return Scenario(model, nodes, gpus, slots, serving, exponent, drift, 0, **extra)
 
 
-_SGLANG: dict[str, Any] = {"asynchronous": False, "interval": 1000, "window": 1000}  # its defaults; vLLM's are Scenario's
+# SGLang rebalances every 1,000 passes and stops for it (server_args: eplb_rebalance_num_iterations 1000); the defaults
+# of Scenario are vLLM's (EPLBConfig: window_size 1000, step_interval 3000, use_async).
+_SGLANG: dict[str, Any] = {"asynchronous": False, "interval": 1000, "window": 1000}
 
 # Cheapest first. Slots: DeepSeek-V3 serves with 32 redundant experts on 32 GPUs (its report, section 3.4.1).
 FAMILIAR: dict[str, Scenario] = {

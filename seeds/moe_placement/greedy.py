@@ -1,8 +1,8 @@
 """Greedy replication, then longest processing time first.
 
-Every spare slot goes to the expert whose replicas carry most; then the replicas, heaviest first, each go to the GPU that
-carries least and has a free slot (Graham 1969, "Bounds on multiprocessing timing anomalies", with a cap on the number of
-jobs a machine). The load expected is that of the window just observed.
+Every spare slot goes to the expert whose replicas carry most; then the replicas, heaviest first, each go to the GPU
+that carries least and has a free slot (Graham 1969, "Bounds on multiprocessing timing anomalies", with a cap on the
+number of jobs a machine). The load expected is that of the window just observed.
 """
 
 import numpy as np

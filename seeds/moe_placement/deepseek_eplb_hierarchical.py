@@ -1,8 +1,8 @@
 """DeepSeek EPLB: hierarchical where groups divide among nodes, else global.
 
-After github.com/deepseek-ai/EPLB (`rebalance_experts`, `rebalance_experts_hierarchical`), written anew in numpy: pack the
-expert groups on the nodes, so that group-limited routing reaches few nodes; replicate within each node; pack each node's
-replicas on its GPUs. The global policy is the same with one group and one node. This is what vLLM and SGLang run.
+After github.com/deepseek-ai/EPLB (`rebalance_experts`, `rebalance_experts_hierarchical`), written anew in numpy: pack
+the expert groups on the nodes, so that group-limited routing reaches few nodes; replicate within each node; pack each
+node's replicas on its GPUs. The global policy is the same with one group and one node. vLLM and SGLang run this.
 """
 
 import numpy as np
