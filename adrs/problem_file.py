@@ -28,6 +28,10 @@ from adrs.evaluation.score import inspect_source
 from adrs.problem import MINIMUM_CLUSTERS, Budget, Feature, Objective, Problem, Search, Verify
 from adrs.yaml_tree import Located, Section, override, read_text, read_tree, suggest
 
+PROBLEM_FIELDS = (
+    "name", "title", "description", "evaluator", "options", "seed", "baselines", "objective", "limits", "search",
+    "budget", "verify", "timed",
+)  # fmt: skip
 ENTRY_POINTS = "adrs.evaluators"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -104,15 +108,10 @@ def _problem_path(reference: str | Path) -> Path:
 class _Reading:
     """One pass over a problem's tree."""
 
-    FIELDS = (
-        "name", "title", "description", "evaluator", "options", "seed", "baselines", "objective", "limits", "search",
-        "budget", "verify", "timed",
-    )  # fmt: skip
-
     def __init__(self, path: Path, tree: Located) -> None:
         self.folder = path.resolve().parent
         self.path = path.resolve()
-        self.top = Section(tree, self.FIELDS)
+        self.top = Section(tree, PROBLEM_FIELDS)
         self.files: dict[str, str] = {}
 
     def problem(self) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib.util
 import itertools
 import random
@@ -16,11 +17,15 @@ from support.in_process import DirectCalls, InProcessExecutor
 from adrs.errors import InputError
 from adrs.evaluation.check import Check, check_problem
 from adrs.evaluation.local import LocalExecutor
+from adrs.evaluation.outcome import Limits
 from adrs.evaluation.protocol import Workload, WrongAnswer
 from adrs.evaluation.score import evaluate_file, score_policy
 from adrs.evaluation.verify import Verification, verify_policy
-from adrs.problem_file import check_seed, load_problem
+from adrs.problem import Budget, Feature, Search, Verify
+from adrs.problem_file import PROBLEM_FIELDS, check_seed, load_problem
 from adrs.scaffold import init_problem
+
+GUIDE = Path(__file__).parents[1] / "docs/evaluators.md"
 
 
 def load_module(path: Path) -> ModuleType:
@@ -216,3 +221,31 @@ def test_nothing_is_overwritten(tmp_path: Path, existing: str) -> None:
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no folder; create it, or name another"):
         init_problem("shop", tmp_path / "gone")
+
+
+def test_the_yaml_of_the_guide_is_what_is_written(tmp_path: Path) -> None:
+    init_problem("shop", tmp_path)
+    written = load_problem(tmp_path / "shop.yaml")
+    block = GUIDE.read_text().split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "shop.yaml").write_text(block)
+    assert load_problem(tmp_path / "shop.yaml") == written
+
+
+def test_the_mistake_that_the_guide_shows_is_reported_so(tmp_path: Path) -> None:
+    init_problem("shop", tmp_path)
+    path = tmp_path / "shop.yaml"
+    path.write_text(path.read_text().replace("limits: {cpu_seconds", "limits: {cpu_second"))
+    with pytest.raises(InputError) as caught:
+        load_problem(path)
+    shown = str(caught.value).replace(f"{tmp_path}/", "")
+    line = next(line for line in GUIDE.read_text().splitlines() if line.startswith("shop.yaml:"))
+    assert shown == line
+
+
+def test_the_guide_has_every_field_of_a_problem() -> None:
+    table = GUIDE.read_text()
+    for kind in (Limits, Search, Budget, Verify, Feature):
+        for field in dataclasses.fields(kind):
+            assert field.name in table
+    for section in PROBLEM_FIELDS:
+        assert f"| `{section}` |" in table
