@@ -8,7 +8,7 @@ import symtable
 from functools import lru_cache
 
 from adrs.evaluation.interface import Interface
-from adrs.proposers.offline.regions import fixed_text, has_regions
+from adrs.proposers.regions import Regions
 
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 
@@ -23,7 +23,8 @@ def objection(source: str, parent: str, interface: Interface, source_kb: int) ->
         table = symtable.symtable(source, "policy", "exec")
     except SyntaxError as error:
         return f"does not parse: {error.msg}"
-    if has_regions(parent) and fixed_text(source) != fixed_text(parent):
+    regions = Regions.of(parent)
+    if regions is not None and not regions.same_outside(source):
         return "changes text outside of the EVOLVE-BLOCK regions"
     if normal_form(source) == normal_form(parent):
         return "unchanged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -65,7 +66,7 @@ def declarations_of(text: str) -> Declarations:
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     named = Declarations(structs={node.name: {} for node in classes})
     declared = Declarations(structs={node.name: _fields(node, named) for node in classes})
-    parameters = {node.name: parameter_kinds(node.args, declared) for node in functions}
+    parameters = {node.name: _with_shapes(node, parameter_kinds(node.args, declared)) for node in functions}
     returns = {node.name: declared.annotation(node.returns) for node in functions}
     return Declarations(parameters, returns, declared.structs)
 
@@ -80,6 +81,23 @@ def parameter_kinds(arguments: ast.arguments, declared: Declarations) -> dict[st
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         kinds[argument.arg] = _with_default(declared.annotation(argument.annotation), default)
     return kinds
+
+
+_SHAPE = r"^\s*{name}: (?P<dtype>\w+ )?[^\n\[]*\[(?P<dims>\w+(?:, *\w+)*)\]"
+
+
+def _with_shapes(node: ast.FunctionDef, kinds: dict[str, Kind]) -> dict[str, Kind]:
+    """Add what the docstring says of arrays, as in `weight: float64 [layers, experts]`."""
+    text = ast.get_docstring(node) or ""
+    return {name: _described(name, kind, text) for name, kind in kinds.items()}
+
+
+def _described(name: str, kind: Kind, text: str) -> Kind:
+    found = re.search(_SHAPE.format(name=re.escape(name)), text, re.MULTILINE)
+    if kind.base != "array" or found is None:
+        return kind
+    shape = tuple(dim.strip() for dim in found["dims"].split(","))
+    return replace(kind, shape=shape, item=INT if (found["dtype"] or "").startswith(("int", "uint")) else FLOAT)
 
 
 def _with_default(kind: Kind, default: ast.expr | None) -> Kind:

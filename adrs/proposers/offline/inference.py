@@ -222,14 +222,17 @@ class Inference:
         if owner.base == "array" and name in _METHODS:
             return self._numpy(name, node, [node.func.value, *arguments], scope)
         if owner.base == "dict":
-            return self._dict_method(name, owner)
+            return self._dict_method(name, owner, arguments, scope)
         return STR if owner.base == "str" else UNKNOWN
 
-    def _dict_method(self, name: str, owner: Kind) -> Kind:
+    def _dict_method(self, name: str, owner: Kind, arguments: list[cst.BaseExpression], scope: Scope) -> Kind:
         if name == "items":
             return listing(Kind("tuple", items=(UNKNOWN, owner.element)))
         if name == "values":
             return listing(owner.element)
+        if name == "get" and len(arguments) == 2:
+            default = self.kind(arguments[1], scope)
+            return default if owner.element == UNKNOWN else join(owner.element, default)
         return replace(owner.element, optional=True) if name == "get" else UNKNOWN
 
     def _builtin(self, name: str, node: cst.Call, arguments: list[cst.BaseExpression], scope: Scope) -> Kind:
@@ -273,7 +276,11 @@ class Inference:
         first = self.kind(arguments[0], scope) if arguments else UNKNOWN
         first = first if first.base == "array" or first.is_scalar else _from_list(first)
         if name in _MAKING and arguments:
-            return array(self._shape(arguments[0], scope), _dtype(keywords.get("dtype"), FLOAT))
+            filled = self.kind(arguments[1], scope) if name == "full" and len(arguments) > 1 else FLOAT
+            item = _dtype(keywords.get("dtype"), replace(filled, over="", symbol=""))
+            return array(self._shape(arguments[0], scope), item)
+        if name in ("repeat", "tile", "resize") and first.base == "array":
+            return array((ANY,), first.element)
         if name == "arange" and arguments:
             over = self.symbol(arguments[0], scope) if len(arguments) == 1 else ANY
             return array((over,), replace(INT, over=over))

@@ -121,10 +121,19 @@ def precedence_of_operator(node: cst.BinaryOperation) -> int:
 
 
 def fit(expression: cst.BaseExpression, spot: Spot) -> cst.BaseExpression:
-    """The expression, put in parentheses where the place needs them."""
-    if precedence(expression) >= _demand(spot):
+    """The expression with parentheses where the place needs them, and only there."""
+    bare = _bare(expression)
+    if precedence(bare) >= _demand(spot):
+        return bare
+    return bare if bare.lpar else bare.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+
+
+def _bare(expression: cst.BaseExpression) -> cst.BaseExpression:
+    """Without its parentheses, unless they hold it together."""
+    essential = isinstance(expression, cst.Tuple | cst.GeneratorExp | cst.Yield | cst.NamedExpr)
+    if not expression.lpar or essential or "\n" in text_of(expression):
         return expression
-    return expression.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return expression.with_changes(lpar=[], rpar=[])
 
 
 _EMPTY = cst.Module([])

@@ -29,7 +29,12 @@ def _constant(context: Context) -> Edit | None:
 def _interest(spot: Spot) -> float:
     if isinstance(spot.node, cst.Float):
         return 0.2 if 0 < abs(spot.node.evaluated_value) < _TINY else 3.0
-    return 0.15 if spot.role == "index" else 1.0
+    return 0.15 if spot.role == "index" or _is_negated(spot) else 1.0
+
+
+def _is_negated(spot: Spot) -> bool:
+    """Negative whole numbers are mostly marks for `none` or `last`."""
+    return spot.parent is not None and isinstance(spot.parent.node, cst.UnaryOperation)
 
 
 OPERATORS = [Operator("constant", 3.0, _constant)]
