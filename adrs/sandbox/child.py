@@ -51,7 +51,7 @@ def run(connection: socket.socket, spec: jail.JailSpec, parent: int, methods: Se
     source = channel.decoder(str).decode(channel.receive()[1])
     try:
         module = _load(source)
-        functions = [module.__dict__[method.function] for method in methods]
+        functions = [_defined(module, method.function) for method in methods]
         channel.send(wire.ANSWER, None)
         while True:
             kind, data = channel.receive()
@@ -66,8 +66,22 @@ def _load(source: str) -> types.ModuleType:
     module = types.ModuleType(MODULE)
     module.__file__ = FILENAME
     sys.modules[MODULE] = module
-    exec(compile(source, FILENAME, "exec", dont_inherit=True), module.__dict__)
+    exec(_compiled(source), module.__dict__)
     return module
+
+
+def _compiled(source: str) -> types.CodeType:
+    try:
+        return compile(source, FILENAME, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise _Invalid(str(error)) from None
+
+
+def _defined(module: types.ModuleType, name: str) -> Callable[..., object]:
+    function: object = module.__dict__.get(name)
+    if not callable(function):
+        raise _Invalid(f"the function {name} is not defined at top level")
+    return function
 
 
 def _answer(channel: wire.Channel, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
@@ -82,12 +96,18 @@ class _BadAnswer(Exception):
     """What the function returned cannot be encoded."""
 
 
+class _Invalid(Exception):
+    """The source does not parse, or lacks the interface."""
+
+
 def _explain(error: BaseException, source: str) -> Failure:
     """Name the error and the candidate's line. Runs under the candidate's limits: `str(error)` may be its code."""
     line = _line(error)
     traceback.clear_frames(error.__traceback__)  # release what a MemoryError left allocated
     if isinstance(error, _BadAnswer):
         return Failure("wrong", str(error)[:_MESSAGE_CHARACTERS])
+    if isinstance(error, _Invalid):
+        return Failure("invalid", str(error)[:_MESSAGE_CHARACTERS])
     text = f"{type(error).__name__}: {error}".removesuffix(": ")[:_MESSAGE_CHARACTERS]
     lines = source.splitlines()
     place = f" (line {line}: {lines[line - 1].strip()[:120]})" if 0 < line <= len(lines) else ""
@@ -100,8 +120,6 @@ def _explain(error: BaseException, source: str) -> Failure:
 
 def _line(error: BaseException) -> int:
     """The innermost line of the candidate that the error passed through, 0 if none."""
-    if isinstance(error, SyntaxError):
-        return error.lineno or 0
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == FILENAME]
     return lines[-1] if lines else 0
 

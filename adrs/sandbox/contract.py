@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+import msgspec
+import numpy as np
+
 from adrs.evaluation.interface import Function, Interface
 
 MODULE = "interface"
@@ -49,5 +52,21 @@ def load(interface: Interface) -> tuple[Method, ...]:
 def _methods(module: types.ModuleType, function: Function) -> Iterator[Method]:
     hints = get_type_hints(module.__dict__[function.name], include_extras=True)
     parameters = tuple(hints.get(name, Any) for name in function.parameters)
+    _check_types((*parameters, hints.get("return", Any)), function.name)
     for count in range(function.required, len(parameters) + 1):
         yield Method(function.name, parameters[:count], hints.get("return", Any))
+
+
+def _check_types(annotations: tuple[Any, ...], function: str) -> None:
+    """Raises TypeError for a type that msgspec does not know and that is no array."""
+    pending: list[object] = list(msgspec.inspect.multi_type_info(annotations))
+    seen: set[int] = set()
+    while pending:
+        part = pending.pop()
+        if isinstance(part, msgspec.inspect.CustomType) and part.cls is not np.ndarray:
+            raise TypeError(f"{function}: a value of type {part.cls.__name__} cannot cross the wall")
+        if isinstance(part, (list, tuple)):
+            pending.extend(part)
+        elif isinstance(part, msgspec.Struct) and id(part) not in seen:
+            seen.add(id(part))
+            pending.extend(msgspec.structs.astuple(part))

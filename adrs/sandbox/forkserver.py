@@ -10,7 +10,6 @@ import contextlib
 import gc
 import importlib
 import os
-import select
 import signal
 import socket
 import sys
@@ -68,9 +67,10 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the coordinator
     control = socket.socket(fileno=descriptor)
     kernel.die_with_parent(signal.SIGKILL)
-    if select.select([control], [], [], 0)[0] and not control.recv(1, socket.MSG_PEEK):
-        return  # the referee died before the line above
-    request = msgspec.msgpack.decode(control.recv(PACKET_BYTES), type=Prepare)
+    packet = control.recv(PACKET_BYTES)
+    if not packet:  # the referee has died, perhaps before the line above
+        return
+    request = msgspec.msgpack.decode(packet, type=Prepare)
     try:
         methods = _prepare(request.interface)
     except (ImportError, contract.ContractError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import sys
 from collections import deque
@@ -16,6 +17,7 @@ from adrs.errors import HouseError, InputError
 from adrs.sandbox import messages, referee
 
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+_SECRETS = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _STDERR_LINES = 15
 
 Reply = TypeVar("Reply")
@@ -46,7 +48,7 @@ class RefereeHost:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-s", "-P", "-m", referee.__name__, str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-                pass_fds=[theirs.fileno()], env=os.environ | _ENVIRONMENT, start_new_session=True,
+                pass_fds=[theirs.fileno()], env=_environment(), start_new_session=True,
             )  # fmt: skip
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=2**20)
         host = cls(process, reader, writer)
@@ -98,3 +100,8 @@ class RefereeHost:
         assert stderr is not None
         while chunk := await stderr.read(4096):
             self._stderr.extend(chunk.decode(errors="replace").splitlines())
+
+
+def _environment() -> dict[str, str]:
+    """A simulator may need the user's settings, but no keys."""
+    return {name: value for name, value in os.environ.items() if not _SECRETS.search(name)} | _ENVIRONMENT

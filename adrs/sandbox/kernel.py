@@ -17,6 +17,8 @@ _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
 
+_ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
+
 # Landlock's three calls have the same numbers on every architecture (linux/include/uapi/asm-generic/unistd.h).
 _LANDLOCK_CREATE_RULESET = 444
 _LANDLOCK_RESTRICT_SELF = 446
@@ -81,6 +83,15 @@ def landlock_deny_everything(abi: int) -> None:
     )
     _checked(_libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
     os.close(ruleset)
+
+
+def fix_addresses() -> bool:
+    """Have this process's later programs laid out at equal addresses every time; whether the kernel agreed.
+
+    In CPython up to 3.11 `hash(None)` is an address, and with it the order of many sets.
+    """
+    former: int = _libc.personality(ctypes.c_ulong(_ADDR_NO_RANDOMIZE))
+    return former >= 0
 
 
 class _SockFprog(ctypes.Structure):

@@ -45,13 +45,11 @@ class PolicyProcess:
         self._reaped: forkserver.Reaped | None = None
 
     def cpu_seconds(self) -> float:
-        """CPU seconds used so far, measured from outside."""
-        if self._reaped is None:
-            try:
-                return time.clock_gettime(self._clock)
-            except OSError:  # it ended by itself
-                return self.end().cpu_seconds
-        return self._reaped.cpu_seconds
+        """CPU seconds used so far, measured from outside. Raises `ForkServerDied` when nobody knows any more."""
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:  # reaped, though not by us
+            raise ForkServerDied from None
 
     def has_ended(self, seconds: float) -> bool:
         """Whether it ends by itself within the time."""
@@ -96,8 +94,12 @@ class ForkServer:
         spec = jail.JailSpec(self._mode, cpu_seconds, memory_mb)
         with theirs:
             forked, descriptor = self._fork(spec, theirs)
-        policy = PolicyProcess(ours, descriptor, lambda: self._reap(forked.pid))
-        return policy, _await_ready(ours)
+        process = PolicyProcess(ours, descriptor, lambda: self._reap(forked.pid))
+        try:
+            return process, _await_ready(ours)
+        except HouseError:
+            process.end()
+            raise
 
     def close(self) -> None:
         """End it; its policy processes end with it."""

@@ -24,7 +24,7 @@ _BACKSTOP_SECONDS = 2.0  # and beyond that, for short limits on a loaded machine
 _END_SECONDS = 1.0  # for a process to be gone after its socket has closed
 _LOADING = "loading the policy"
 _ERROR_CHARACTERS = 1500
-_STATUSES: dict[str, Status] = {"crash": "crash", "memory": "memory", "denied": "denied", "wrong": "wrong"}
+_REPORTED: dict[str, Status] = {"invalid": "invalid", "memory": "memory", "denied": "denied", "wrong": "wrong"}
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
@@ -116,7 +116,7 @@ class JailedPolicy:
     def _reported(self, data: memoryview) -> PolicyFailure:
         """What the policy process says of its own failure: believed as to the kind of failure, nothing more."""
         failure = self._decoded(self._failure_decoder, data)
-        return PolicyFailure(_STATUSES.get(failure.status, "crash"), failure.message)
+        return PolicyFailure(_REPORTED.get(failure.status, "crash"), failure.message)
 
     def _check_limits(self) -> None:
         """Called at each tick while an answer is due."""

@@ -142,6 +142,7 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the coordinator
     control = socket.socket(fileno=descriptor)
     kernel.die_with_parent(signal.SIGKILL)
+    kernel.fix_addresses()  # of the fork-server, and so of policies: equal runs for equal sources
     decoder = msgspec.msgpack.Decoder(messages.Request)
     referee: Referee | None = None
     while (packet := _receive(control)) is not None:
