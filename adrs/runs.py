@@ -8,9 +8,10 @@ import json
 import os
 import platform
 import signal
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
@@ -62,12 +63,12 @@ def evolve(
     spec = describe_proposer(proposer, model, base_url)
     budget = _required(budget or problem.budget, replayed=spec["kind"] == "replay")
     directory = run or _new_directory(problem.name)
-    if (directory / ARCHIVE).exists():
+    if _holds_run(directory):
         raise InputError(f"{directory}: holds a run already; `adrs resume -r {directory}` goes on with it")
     warm = [] if warm_from is None else _elites(warm_from)
 
     async def begin() -> Result:
-        author = build_proposer(spec, lag, options.jobs)
+        author = build_proposer(spec, budget, lag, options.jobs)
         async with open_executor(problem, options) as executor:
             await check_seed(executor, problem)
             train = await executor.workloads("train")
@@ -94,8 +95,8 @@ def resume(directory: Path, *, budget: Budget | None = None, options: Options | 
     archive_file(directory)
 
     async def go_on(archive: Archive, info: RunInfo, problem: Problem) -> Result:
-        author = build_proposer(info.proposer, info.lag, options.jobs)
         limit = _required(budget or problem.budget, replayed=info.proposer["kind"] == "replay")
+        author = build_proposer(info.proposer, limit, info.lag, options.jobs)
         async with open_executor(problem, options) as executor:
             if (await executor.describe()).fingerprint != info.fingerprint:
                 raise InputError(_changed(directory, "evaluator", info.problem))
@@ -138,6 +139,16 @@ async def open_executor(problem: Problem, options: Options) -> AsyncIterator[Exe
         yield executor
     finally:
         await executor.close()
+
+
+def _holds_run(directory: Path) -> bool:
+    """An archive that was killed before its run was written in is none."""
+    file = directory / ARCHIVE
+    if not file.exists():
+        return False
+    with closing(sqlite3.connect(file)) as db:
+        tables = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()[0]
+        return bool(tables and db.execute("SELECT count(*) FROM run").fetchone()[0])
 
 
 def _required(budget: Budget, replayed: bool) -> Budget:

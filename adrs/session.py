@@ -23,6 +23,7 @@ from adrs.problem import Budget, Problem
 from adrs.proposers.base import Brief, Proposer
 from adrs.proposers.prepared import Recording, WarmStart
 from adrs.runlog import RunLog
+from adrs.sandbox.jail import SandboxMode
 from adrs.search import build_strategy
 from adrs.winner import Winner, choose_winner
 
@@ -35,7 +36,7 @@ class Options:
     """What a session may choose. Nothing of it changes what a seeded run finds."""
 
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
-    sandbox: str = "auto"
+    sandbox: SandboxMode = "auto"
     announce: Callable[[str], None] = lambda line: None  # who proposes, where it writes, that it is being stopped
     observer: Callable[[Progress], None] = lambda progress: None
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from adrs.archive.locate import archive_file
 from adrs.errors import InputError
+from adrs.problem import Budget
 from adrs.proposers.base import Proposer
+from adrs.proposers.llm import LlmConfig, LlmProposer, require_price
 
-MODEL = "ADRS_MODEL"
+OFFLINE_LAG = 4
 
 
 def describe_proposer(kind: str, model: str | None, base_url: str | None) -> dict[str, Any]:
@@ -22,29 +24,36 @@ def describe_proposer(kind: str, model: str | None, base_url: str | None) -> dic
     Raises:
         InputError: an unknown kind, a missing file, or no model.
     """
-    model = model or os.environ.get(MODEL) or None
     if kind == "auto":
-        kind = "openai" if model else "offline"
+        kind = "openai" if model or os.environ.get("ADRS_MODEL") else "offline"
     if kind == "offline":
         return {"kind": "offline"}
     if kind == "openai":
-        if model is None:
-            raise InputError(f"--proposer openai: no model; name one with --model or {MODEL}")
-        return {"kind": "openai", "model": model, "base_url": base_url or os.environ.get("OPENAI_BASE_URL")}
+        return {"kind": "openai", "config": asdict(LlmConfig.from_environment(model, base_url))}
     if kind.startswith("replay:"):
         return {"kind": "replay", "file": str(archive_file(Path(kind.removeprefix("replay:"))).resolve())}
-    raise InputError(f"--proposer {kind}: unknown; expected offline, openai or replay:FILE")
+    raise InputError(f"--proposer {kind}: unknown; expected auto, offline, openai or replay:FILE")
 
 
-def build_proposer(spec: Mapping[str, Any], lag: int | None, workers: int) -> Proposer:
-    """`lag` overrides the proposer's own. A replay has no proposer of its own: its slots come prepared."""
-    match spec["kind"]:
-        case "openai":
-            from adrs.proposers.llm import LlmConfig, LlmProposer
+def archive_file(path: Path) -> Path:
+    """The archive in a run's directory, or the file itself. Raises InputError when there is none."""
+    file = path / "archive.sqlite" if path.is_dir() else path
+    if not file.is_file():
+        raise InputError(f"{path}: no archive there; expected a run's directory or its archive.sqlite")
+    return file
 
-            config = LlmConfig(model=spec["model"], base_url=spec["base_url"])
-            return LlmProposer(config if lag is None else config.with_concurrency(lag))
-        case _:
-            from adrs.proposers.offline import OfflineProposer
 
-            return OfflineProposer(workers=workers, lag=4 if lag is None else lag)
+def build_proposer(spec: Mapping[str, Any], budget: Budget, lag: int | None, workers: int) -> Proposer:
+    """`lag` overrides the proposer's own. A replay has no proposer to ask: its slots come prepared.
+
+    Raises:
+        InputError: the budget names dollars, and the model's price is unknown.
+    """
+    if spec["kind"] == "openai":
+        config = LlmConfig(**spec["config"])
+        if budget.usd is not None:
+            require_price(config)
+        return LlmProposer(config if lag is None else replace(config, concurrency=lag))
+    from adrs.proposers.offline import OfflineProposer
+
+    return OfflineProposer(workers=workers, lag=OFFLINE_LAG if lag is None else lag)

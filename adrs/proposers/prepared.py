@@ -78,5 +78,6 @@ class Recording:
 
 
 def _proposal(slot: Slot, source: str | None, error: str) -> Proposal:
-    status = "ok" if source is not None else "void" if slot.proposal == "void" else "unapplied"
-    return Proposal(status, source, slot.operator, slot.notes, error)
+    if source is not None:
+        return Proposal("ok", source, slot.operator, slot.notes)
+    return Proposal("void" if slot.proposal == "void" else "unapplied", None, slot.operator, slot.notes, error)

@@ -1,0 +1,2 @@
+def priority(length: float, weight: float, waited: float) -> float:
+    """Priority of a waiting job; the highest runs next."""
