@@ -87,7 +87,7 @@ def _mixes(rng: np.random.Generator, scenario: Scenario) -> Floats:
 
 def _course(rng: np.random.Generator, scenario: Scenario, time: Floats, which: np.ndarray, mixes: Floats) -> Floats:
     """The mix at each stretch before noise, by the kind of drift."""
-    base, other, _ = mixes
+    base, other = mixes[0], mixes[1]
     steady = np.tile(base, (len(time), 1))
     match scenario.drift:
         case "steady":
