@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support.in_process import DirectCalls, InProcessExecutor
+from support.in_process import InProcessExecutor
 
 from adrs.errors import InputError
 from adrs.evaluation.check import Check, check_problem
@@ -24,6 +24,7 @@ from adrs.evaluation.verify import Verification, verify_policy
 from adrs.problem import Budget, Feature, Search, Verify
 from adrs.problem_file import PROBLEM_FIELDS, check_seed, load_problem
 from adrs.scaffold import init_problem
+from adrs.testing.direct import DirectPolicy
 
 GUIDE = Path(__file__).parents[1] / "docs/evaluators.md"
 
@@ -188,7 +189,9 @@ def test_the_bound_equals_the_optimum_of_one_machine_with_all_jobs_there(module:
 @pytest.mark.parametrize("answer", ["-1", "len(work)", "0.0", "True", "None", "'0'"])
 def test_a_wrong_answer_is_refused(module: ModuleType, answer: str) -> None:
     evaluator = module.Dispatch(2, 5)
-    policy = DirectCalls(f"def choose(now, loaded, setup, family, work, weight, arrival):\n    return {answer}\n")
+    policy = DirectPolicy.from_source(
+        f"def choose(now, loaded, setup, family, work, weight, arrival):\n    return {answer}\n"
+    )
     with pytest.raises(WrongAnswer, match="expected an index of the"):
         evaluator.run(evaluator.workloads("train", 0)[0], policy)
 

@@ -6,25 +6,12 @@ import ast
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 from adrs.errors import HouseError
 from adrs.evaluation.executor import Description
 from adrs.evaluation.outcome import Evaluation, Inspection, Limits, Listed
 from adrs.evaluation.protocol import Evaluator, Split, WrongAnswer
-
-
-class DirectCalls:
-    """A policy that is called as it stands."""
-
-    seconds = 0.0
-
-    def __init__(self, source: str) -> None:
-        self._names: dict[str, Any] = {}
-        exec(source, self._names)
-
-    def call(self, function: str, *arguments: Any) -> Any:
-        return self._names[function](*arguments)
+from adrs.testing.direct import DirectPolicy
 
 
 class InProcessExecutor:
@@ -62,7 +49,7 @@ class InProcessExecutor:
         try:
             await asyncio.sleep(0)
             listed = self.evaluator.workloads(workload.split, workload.salt)[workload.index]
-            return Evaluation("ok", self.evaluator.run(listed, DirectCalls(source)), seconds=0.25)
+            return Evaluation("ok", self.evaluator.run(listed, DirectPolicy.from_source(source)), seconds=0.25)
         except WrongAnswer as error:
             return Evaluation("wrong", error=str(error))
         except HouseError:
