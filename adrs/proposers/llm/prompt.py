@@ -6,6 +6,7 @@ recent failures. Never in a prompt: the workloads' contents, the baselines, the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,7 @@ from adrs.proposers.llm.directions import direction
 from adrs.proposers.regions import marked
 
 Message = dict[str, str]
+_CLASSES = "The interface's data classes are imported from `interface`. "
 _DESCRIPTION_SHARE = 0.3  # of the budget, at most
 _QUOTED_CHARS = 24_000  # of a reply that goes back to its author
 
@@ -61,6 +63,7 @@ def _system(request: Request) -> str:
     brief = request.brief
     text = Template(_template("system.md")).substitute(
         imports=", ".join(brief.interface.imports),
+        classes=_CLASSES if re.search(r"^class ", brief.interface.text, re.MULTILINE) else "",
         source_kb=brief.source_kb,
         regions=_template("regions.md") if marked(request.parent.source) else "",
     )

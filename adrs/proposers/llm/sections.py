@@ -44,9 +44,9 @@ def relative(candidate: Candidate, current: Candidate) -> tuple[str, ...]:
     if summary := _summary(candidate):
         head += f"\nIdea: {summary}"
     whole = f"{head}\n\n{fenced(candidate.source)}"
-    difference = diff(current.source, candidate.source)
-    as_diff = f"{head}\nAs a diff from the current policy:\n\n{fenced(difference, 'diff')}"
-    return tuple(sorted({whole, as_diff, head}, key=len, reverse=True)) if difference else (head,)
+    change = fenced(diff(current.source, candidate.source), "diff")
+    as_diff = f"{head}\nAs a diff from the current policy:\n\n{change}"
+    return (whole, as_diff, head) if len(as_diff) < len(whole) else (whole, head)
 
 
 def failure(candidate: Candidate, current: Candidate) -> tuple[str, ...]:
