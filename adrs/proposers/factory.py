@@ -31,7 +31,9 @@ def describe_proposer(kind: str, model: str | None, base_url: str | None) -> dic
     if kind == "openai":
         return {"kind": "openai", "config": asdict(LlmConfig.from_environment(model, base_url))}
     if kind.startswith("replay:"):
-        return {"kind": "replay", "file": str(archive_file(Path(kind.removeprefix("replay:"))).resolve())}
+        file = archive_file(Path(kind.removeprefix("replay:"))).resolve()
+        ArchiveReader.read(file).close()
+        return {"kind": "replay", "file": str(file)}
     raise InputError(f"--proposer {kind}: unknown; expected auto, offline, openai or replay:FILE")
 
 
