@@ -42,6 +42,15 @@ def find_run(run: Path | None) -> Path:
     return runs[0]
 
 
+def open_archive(run: str | Path) -> ArchiveReader:
+    """The archive of a run, by its directory or its file, for reading; `to_pandas()` gives its data frames.
+
+    Raises:
+        InputError: there is none.
+    """
+    return ArchiveReader.read(archive_file(Path(run)))
+
+
 @contextmanager
 def open_run(run: Path | None) -> Iterator[tuple[Path, ArchiveReader]]:
     """Directory and archive of a run found by `find_run`, closed at the end.

@@ -7,13 +7,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adrs.archive.records import LlmTotals, Plan, RunInfo, Slot
 from adrs.errors import InputError
 from adrs.evaluation.outcome import Evaluation, Listed
 from adrs.problem import Objective
 from adrs.proposers.base import Candidate
+
+if TYPE_CHECKING:
+    from adrs.archive.frames import Frames
 
 
 class ArchiveReader:
@@ -40,6 +43,12 @@ class ArchiveReader:
 
     def close(self) -> None:
         self.db.close()
+
+    def to_pandas(self) -> Frames:
+        """Candidates and evaluations as data frames."""
+        from adrs.archive.frames import to_frames
+
+        return to_frames(self)
 
     @cached_property
     def info(self) -> RunInfo:

@@ -8,6 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from adrs.archive.locate import archive_file
+from adrs.archive.reader import ArchiveReader
 from adrs.errors import InputError
 from adrs.problem import Budget
 from adrs.proposers.base import Proposer
@@ -35,14 +37,6 @@ def describe_proposer(kind: str, model: str | None, base_url: str | None) -> dic
         ArchiveReader.read(file).close()
         return {"kind": "replay", "file": str(file)}
     raise InputError(f"--proposer {kind}: unknown; expected auto, offline, openai or replay:FILE")
-
-
-def archive_file(path: Path) -> Path:
-    """The archive in a run's directory, or the file itself. Raises InputError when there is none."""
-    file = path / "archive.sqlite" if path.is_dir() else path
-    if not file.is_file():
-        raise InputError(f"{path}: no archive there; expected a run's directory or its archive.sqlite")
-    return file
 
 
 def build_proposer(spec: Mapping[str, Any], budget: Budget, lag: int | None, workers: int) -> Proposer:
