@@ -16,12 +16,16 @@ from adrs.proposers.offline.kinds import Kind, fits
 from adrs.proposers.offline.numbers import as_text
 from adrs.proposers.offline.spots import Scope, operand, text_of
 
-_SCALAR = ("{a} + {c} * {b}", "{a} - {c} * {b}", "{a} * {b}", "{a} / max({b}, 1e-09)", "max({x}, {b})",
-           "min({x}, {b})", "max({x}, {c} * {b})", "{a} * {c}", "{a} + {c}", "abs({x}) ** {c}")  # fmt: skip
+# {a} and {x} are the expression as an operand and as an argument, {b} and {d} terminals, {c} a constant
+_SCALAR = ("{a} + {c} * {b}", "{a} - {c} * {b}", "{a} * {b}", "{a} / max({b}, 1e-09)", "max({x}, {b})", "min({x}, {b})",
+           "max({x}, {c} * {b})", "{a} * (1.0 + {c} * {b} / max({d}, 1e-09))")  # fmt: skip
+_SCALAR_ALONE = ("{a} * {c}", "{a} + {c}", "abs({x}) ** {c}")
 _ARRAY = ("{a} + {c} * {b}", "{a} - {c} * {b}", "{a} * {b}", "{a} / {np}.maximum({b}, 1e-09)", "{np}.maximum({x}, {b})",
-          "{np}.minimum({x}, {b})", "{np}.maximum({x}, {c} * {b})", "{a} * {c}", "{np}.abs({x}) ** {c}",
-          "{np}.log1p({np}.abs({x}))")  # fmt: skip
-_INT = ("{a} + {b}", "{a} - {b}", "max({x}, {b})", "min({x}, {b})", "max(1, {a} // 2)", "{a} + 1", "{a} - 1")
+          "{np}.minimum({x}, {b})", "{np}.maximum({x}, {c} * {b})",
+          "{a} * (1.0 + {c} * {b} / ({np}.max({b}) + 1e-09))")  # fmt: skip
+_ARRAY_ALONE = ("{np}.abs({x}) ** {c}", "{np}.log1p({np}.abs({x}))", "{a} + {c} * {np}.mean({x})")
+_INT = ("{a} + {b}", "{a} - {b}", "max({x}, {b})", "min({x}, {b})")
+_INT_ALONE = ("max(1, {a} // 2)", "{a} + 1", "{a} - 1")
 
 
 @dataclass
@@ -38,16 +42,18 @@ class Grammar:
         """The name that numpy is bound to, or ""."""
         return next((n for n, kind in self.scope.items() if kind.base == "module" and kind.name == "numpy"), "")
 
-    def grown(self, node: cst.BaseExpression, kind: Kind) -> str | None:
-        """A larger expression of the same kind around `node`, None when nothing fits."""
+    def grown(self, node: cst.BaseExpression, kind: Kind, ranks: bool = False) -> str | None:
+        """A larger expression of the same kind around `node`, None when nothing fits.
+
+        `ranks` leaves out the forms that never change an order.
+        """
         if kind.is_array and not self.numpy:
             return None
-        forms = _ARRAY if kind.is_array else _INT if kind.base == "int" else _SCALAR
-        terminal = self.terminal(kind, avoid=text_of(node))
-        if terminal is None:
+        terminal, other = self.terminal(kind, avoid=text_of(node)), self.terminal(kind)
+        if terminal is None or other is None:
             return None
-        form = self.rng.choice(forms)
-        return form.format(a=operand(node), x=text_of(node), b=terminal, c=self.constant(), np=self.numpy)
+        form = self.rng.choice(_forms(kind, ranks))
+        return form.format(a=operand(node), x=text_of(node), b=terminal, d=other, c=self.constant(), np=self.numpy)
 
     def fresh(self, kind: Kind, depth: int = 1) -> str | None:
         """A new expression."""
@@ -133,3 +139,11 @@ class Grammar:
                 texts.append(f"{name}.mean(axis=0)")
                 texts.extend(f"{name}[{i}]" for i in self._indices(kind.shape[0]))
         return texts
+
+
+def _forms(kind: Kind, ranks: bool) -> tuple[str, ...]:
+    if kind.is_array:
+        return _ARRAY if ranks else _ARRAY + _ARRAY_ALONE
+    if kind.base == "int":
+        return _INT if ranks else _INT + _INT_ALONE
+    return _SCALAR if ranks else _SCALAR + _SCALAR_ALONE

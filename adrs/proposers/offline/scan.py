@@ -47,13 +47,16 @@ class Scanner:
         root = Spot(module, None, "", None, {})
         scope = self._module_scope(module)
         self._changing = {name for names in _LENGTH_CHANGE.findall(module.code) for name in names}
+        so_far: Scope = {}
         for index, node in enumerate(module.body):
-            spot = Spot(node, root, "body", index, scope, allowed=self._is_allowed(node))
+            spot = Spot(node, root, "body", index, so_far, allowed=self._is_allowed(node))
             self._sites.statements.append(spot)
             if isinstance(node, cst.FunctionDef):
-                self._pending[node.name.value] = self._sites.functions[node.name.value] = spot
+                function = replace(spot, scope=scope)  # runs when everything is defined
+                self._pending[node.name.value] = self._sites.functions[node.name.value] = function
+                so_far = {**so_far, node.name.value: FUNCTION}
             else:
-                self._statement(spot)
+                so_far = self._statement(spot) or so_far
         for name in [*self._declared.parameters, *self._pending]:
             if name in self._pending:
                 self._function(self._pending.pop(name), [])

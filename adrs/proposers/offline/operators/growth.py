@@ -55,8 +55,14 @@ def _grow(context: Context) -> Edit | None:
         return None
     spot, kind = chosen
     assert isinstance(spot.node, cst.BaseExpression)
-    text = grammar_at(context, spot).grown(spot.node, kind)
+    text = grammar_at(context, spot).grown(spot.node, kind, ranks=_is_whole_key(spot))
     return substitute(spot, cst.parse_expression(text)) if text is not None else None
+
+
+def _is_whole_key(spot: Spot) -> bool:
+    """Whether nothing but the order of the values matters: a monotone function of them would change nothing."""
+    wrappers = (cst.Arg, cst.Lambda, cst.UnaryOperation)
+    return spot.role == "key" and spot.parent is not None and isinstance(spot.parent.node, wrappers)
 
 
 def _replace(context: Context) -> Edit | None:

@@ -32,9 +32,9 @@ _AUGMENTED: dict[type[cst.BaseAugOp], tuple[type[cst.BaseAugOp], ...]] = {
 }
 _FUNCTIONS = {
     "min": ("max",), "max": ("min", "sum"), "sum": ("max", "min"), "argmin": ("argmax",), "argmax": ("argmin",),
-    "minimum": ("maximum",), "maximum": ("minimum", "add"), "mean": ("max", "median", "sum"), "median": ("mean",),
+    "minimum": ("maximum",), "maximum": ("minimum", "add"), "mean": ("max", "sum"), "median": ("mean",),
     "ceil": ("floor",), "floor": ("ceil",), "sqrt": ("log1p",), "log1p": ("sqrt",), "all": ("any",), "any": ("all",),
-    "popleft": ("pop",), "append": ("appendleft",), "nlargest": ("nsmallest",), "nsmallest": ("nlargest",),
+    "popleft": ("pop",), "nlargest": ("nsmallest",), "nsmallest": ("nlargest",),
 }  # fmt: skip
 
 
