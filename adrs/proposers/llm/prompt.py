@@ -72,20 +72,18 @@ def _system(request: Request) -> str:
 
 def _fitted(request: Request, room: int) -> tuple[list[str], list[str]]:
     """Relatives and failures in the fullest forms for which there is room (in characters)."""
-    relatives = _relatives(request)
-    forms = {("relative", other.id): sections.relative(other, request.parent) for other in relatives}
-    forms |= {("failure", other.id): sections.failure(other, request.parent) for other in request.failures}
-    by_value = sorted(forms, key=lambda key: (key != ("relative", relatives[0].id) if relatives else True, key[0]))
+    current = request.parent
+    relatives = [("relative", other.id) for other in _relatives(request)]
+    failures = [("failure", other.id) for other in request.failures]
+    forms = {("relative", other.id): sections.relative(other, current) for other in _relatives(request)}
+    forms |= {("failure", other.id): sections.failure(other, current) for other in request.failures}
     chosen: dict[tuple[str, int], str] = {}
-    for key in by_value:
+    for key in (*relatives[:1], *failures, *relatives[1:]):
         fits = next((text for text in forms[key] if len(text) + 64 <= room), None)
         if fits is not None:
             chosen[key] = fits
             room -= len(fits) + 64  # headings and blank lines
-    return (
-        [chosen[key] for key in forms if key in chosen and key[0] == "relative"],
-        [chosen[key] for key in forms if key in chosen and key[0] == "failure"],
-    )
+    return [chosen[key] for key in relatives if key in chosen], [chosen[key] for key in failures if key in chosen]
 
 
 def _relatives(request: Request) -> list[Candidate]:
