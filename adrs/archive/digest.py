@@ -28,7 +28,7 @@ def digest(archive: ArchiveReader, candidates: int | None = None) -> str:
 
 
 _COMMITTED = (
-    "SELECT c.id, c.position, c.parents, c.inspirations, c.failures, c.threshold, c.hints, c.proposal, c.source,"
+    "SELECT c.id, c.parents, c.inspirations, c.failures, c.threshold, c.hints, c.proposal, c.source,"
     " c.operator, c.notes, c.committed, c.status, c.score, c.error, c.duplicate_of, c.evaluated, s.code_hash"
     " FROM candidate c LEFT JOIN source s ON s.sha = c.source"
     " WHERE c.committed IS NOT NULL ORDER BY c.committed LIMIT ?"

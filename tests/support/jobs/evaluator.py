@@ -1,4 +1,4 @@
-"""One machine, weighted jobs, total weighted completion time (Smith's rule is optimal): small, real, and it keeps a log.
+"""One machine, weighted jobs, total weighted completion time (Smith's rule is optimal): small and real, with a log.
 
 Each run appends one line to the file in the option `log`, before anything else: tests count what was begun.
 """

@@ -1,0 +1,199 @@
+"""Runs on disk, with the real executor, the real proposers and a real HTTP server."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from proposers.llm_server import Behaviour, ScriptedServer
+from support.llm import steady
+
+from adrs.archive.digest import digest
+from adrs.archive.locate import find_run, list_runs
+from adrs.archive.lock import RunLock, holder
+from adrs.archive.reader import ArchiveReader
+from adrs.errors import InputError, ProposerError
+from adrs.problem import Budget
+from adrs.runs import evolve, resume
+from adrs.session import Options, Result
+from adrs.winner import leader
+
+JOBS = Path(__file__).parent / "support/jobs"
+
+
+@pytest.fixture
+def problem(tmp_path: Path) -> Path:
+    folder = tmp_path / "jobs"
+    shutil.copytree(JOBS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "problem.yaml"
+
+
+@pytest.fixture
+def no_llm(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ADRS_MODEL", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def offline(problem: Path, run: Path, candidates: int = 6, **more: object) -> Result:
+    return evolve(problem, proposer="offline", budget=Budget(candidates=candidates), run=run, **more)  # type: ignore[arg-type]
+
+
+def reader(run: Path) -> ArchiveReader:
+    return ArchiveReader.read(run / "archive.sqlite")
+
+
+@pytest.mark.usefixtures("no_llm")
+def test_without_a_model_the_run_is_offline_and_says_so(problem: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
+    result = evolve(problem, budget=Budget(candidates=5), run=tmp_path / "run", options=Options(announce=lines.append))
+    assert any("offline" in line and "no LLM" in line for line in lines)
+    assert (result.stopped, result.candidates) == ("candidates", 5)
+    assert sum(result.outcomes.values()) == 6
+    assert result.best.validation is not None
+    archive = reader(tmp_path / "run")
+    assert leader(archive) == result.best
+    assert {w.split for w in archive.workloads("validation")} == {"validation"}
+    log = (tmp_path / "run/run.log").read_text()
+    assert "stopped: candidates" in log
+    assert log.count("\n") >= 6
+
+
+def test_the_number_of_jobs_changes_nothing(problem: Path, tmp_path: Path) -> None:
+    for jobs in (1, 3):
+        offline(problem, tmp_path / str(jobs), candidates=10, options=Options(jobs=jobs))
+    assert digest(reader(tmp_path / "1")) == digest(reader(tmp_path / "3"))
+
+
+def test_a_replay_gives_the_same_archive_and_ends_with_the_recording(problem: Path, tmp_path: Path) -> None:
+    offline(problem, tmp_path / "first", candidates=8)
+    result = evolve(problem, proposer=f"replay:{tmp_path / 'first'}", run=tmp_path / "again")
+    assert result.stopped == "exhausted"
+    assert digest(reader(tmp_path / "first")) == digest(reader(tmp_path / "again"))
+
+
+def test_a_run_of_an_llm_is_journaled_and_replayed_without_it(
+    problem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with ScriptedServer(steady) as server:
+        result = evolve(
+            problem, proposer="openai", model="local", base_url=server.base_url, lag=3,
+            budget=Budget(candidates=15), run=tmp_path / "llm",
+        )  # fmt: skip
+        calls = server.calls
+    assert result.stopped == "candidates"
+    archive = reader(tmp_path / "llm")
+    journaled = archive.db.execute("SELECT outcome, reply IS NOT NULL FROM llm_call").fetchall()
+    assert journaled == [("ok", 1)] * calls
+    assert result.llm.calls == calls >= 15
+    assert result.llm.tokens > 0
+    assert b"sk-test" not in (tmp_path / "llm/archive.sqlite").read_bytes()
+    evolve(problem, proposer=f"replay:{tmp_path / 'llm'}", run=tmp_path / "again")
+    assert digest(archive) == digest(reader(tmp_path / "again"))
+
+
+def test_tokens_are_capped_with_the_calls_in_flight_counted_in(problem: Path, tmp_path: Path) -> None:
+    with ScriptedServer(steady) as server:
+        result = evolve(
+            problem, proposer="openai", model="local", base_url=server.base_url, lag=2,
+            budget=Budget(tokens=40_000), run=tmp_path / "llm",
+        )  # fmt: skip
+    assert result.stopped == "tokens"
+    assert result.llm.tokens <= 40_000
+    assert 0 < result.llm.calls == server.calls
+
+
+def test_a_refused_key_ends_the_run_with_the_reason(problem: Path, tmp_path: Path) -> None:
+    with (
+        ScriptedServer(lambda request, n: Behaviour(status=401, reply="bad key")) as server,
+        pytest.raises(ProposerError, match="401"),
+    ):
+        evolve(
+            problem, proposer="openai", model="local", base_url=server.base_url,
+            budget=Budget(candidates=5), run=tmp_path / "llm",
+        )  # fmt: skip
+    event = reader(tmp_path / "llm").last_event("stopped")
+    assert event is not None
+    assert "401" in event["reason"]
+
+
+def test_dollars_need_a_known_price(problem: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="price"):
+        evolve(problem, proposer="openai", model="nobody-knows", base_url="http://127.0.0.1:9/v1",
+               budget=Budget(usd=1.0), run=tmp_path / "run")  # fmt: skip
+    assert not (tmp_path / "run").exists()
+
+
+def test_resume_goes_on_as_one_long_run_would(problem: Path, tmp_path: Path) -> None:
+    offline(problem, tmp_path / "whole", candidates=12)
+    offline(problem, tmp_path / "parts", candidates=4)
+    resume(tmp_path / "parts", budget=Budget(candidates=12))
+    assert digest(reader(tmp_path / "whole")) == digest(reader(tmp_path / "parts"))
+
+
+def test_resume_refuses_a_changed_evaluator_and_a_changed_problem(problem: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    offline(problem, run, candidates=2)
+    evaluator = problem.with_name("evaluator.py")
+    evaluator.write_text(evaluator.read_text().replace("range(12)", "range(13)"))
+    with pytest.raises(InputError, match=r"evaluator has changed.* --from "):
+        resume(run, budget=Budget(candidates=4))
+    problem.write_text(problem.read_text().replace("aggregate: mean", "aggregate: worst"))
+    with pytest.raises(InputError, match=r"problem has changed.* --from "):
+        resume(run, budget=Budget(candidates=4))
+
+
+def test_a_warm_start_scores_the_elites_of_another_run_anew(problem: Path, tmp_path: Path) -> None:
+    first = offline(problem, tmp_path / "first", candidates=12)
+    best = reader(tmp_path / "first").top(1)[0]
+    evaluator = problem.with_name("evaluator.py")
+    evaluator.write_text(evaluator.read_text() + "\n# another version\n")
+    second = offline(problem, tmp_path / "second", candidates=8, warm_from=tmp_path / "first")
+    archive = reader(tmp_path / "second")
+    imported = [c for c in archive.committed() if c.operator == "import"]
+    assert len(imported) == 8
+    assert max(c.score for c in imported if c.score is not None) == best[1]
+    assert second.seed_score == first.seed_score
+
+
+def test_a_run_is_not_begun_twice_in_one_place(problem: Path, tmp_path: Path) -> None:
+    offline(problem, tmp_path / "run", candidates=1)
+    with pytest.raises(InputError, match="adrs resume"):
+        offline(problem, tmp_path / "run", candidates=1)
+
+
+def test_one_that_was_killed_before_it_began_is_no_run(problem: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    sqlite3.connect(tmp_path / "run/archive.sqlite").close()
+    assert offline(problem, tmp_path / "run", candidates=1).candidates == 1
+
+
+@pytest.mark.usefixtures("no_llm")
+def test_a_run_needs_a_budget(problem: Path, tmp_path: Path) -> None:
+    problem.write_text(problem.read_text().replace("budget: {candidates: 40}", ""))
+    with pytest.raises(InputError, match="no budget"):
+        evolve(problem, run=tmp_path / "run")
+
+
+def test_one_committer_at_a_time(problem: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    offline(problem, run, candidates=1)
+    assert holder(run) is None
+    with RunLock(run):
+        assert holder(run) is not None
+        with pytest.raises(InputError, match="is at work on this run"):
+            resume(run, budget=Budget(candidates=2))
+    assert holder(run) is None
+
+
+def test_the_newest_run_is_found(tmp_path: Path, problem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no run there"):
+        find_run(None)
+    for _ in range(2):
+        evolve(problem, proposer="offline", budget=Budget(candidates=1))
+    newest, oldest = list_runs()
+    assert find_run(None) == newest != oldest
+    assert newest.name.startswith("jobs-")
