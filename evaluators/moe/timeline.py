@@ -144,17 +144,19 @@ def live_interval(deployment: Deployment, interval: int, old: Ints, new: Ints) -
 
 def _mix(before: StepTimes, after: StepTimes, ready: Floats, stretch: float, stalled: float, moved: float) -> Lived:
     """Weigh old and new times by the part of each stretch that passes before a layer is `ready` (seconds, [layers])."""
-    steps = len(before.layer)
-    starts = np.arange(steps)[:, None] * stretch
-    old = np.clip((ready - starts) / stretch, 0.0, 1.0)
-    # stalled engines do not fetch while serving
-    busy = np.clip((ready[-1:] - starts) / stretch, 0.0, 1.0) - np.clip((PLAN_SECONDS - starts) / stretch, 0.0, 1.0)
-    slowdown = 1 + busy * (1 / (1 - ASYNC_SHARE) - 1)
+    starts = np.arange(len(before.layer))[:, None] * stretch
+
+    def passed(seconds: Floats | float) -> Floats:  # by then, as a part of each stretch
+        return np.asarray(np.clip((seconds - starts) / stretch, 0.0, 1.0))
+
+    old, planning, all_new = passed(ready), passed(PLAN_SECONDS), passed(ready[-1])
 
     def weigh(old_times: Floats, new_times: Floats) -> Floats:
         return np.asarray(old * old_times + (1 - old) * new_times)
 
-    communication = weigh(before.communication, after.communication) * slowdown
+    # while something is fetched beside the serving, dispatch and combine have the rest of the links
+    fetching = (old - planning) * before.communication + (all_new - old) * after.communication
+    communication = weigh(before.communication, after.communication) + fetching * (1 / (1 - ASYNC_SHARE) - 1)
     rest = weigh(before.experts + before.fixed, after.experts + after.fixed)
     return Lived(rest + communication, communication, weigh(before.balance, after.balance), stalled, moved)
 

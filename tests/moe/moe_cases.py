@@ -55,7 +55,7 @@ def random_trace(rng: np.random.Generator, phase: Phase, model: ModelShape = TIN
 
 def deployment(trace: Trace, slots: int, nodes: int = 1, gpus_per_node: int = 2, **options: bool) -> Deployment:
     cost = CostModel(TINY, Cluster(nodes, gpus_per_node))
-    return Deployment(cost, trace, slots, 300, options.get("asynchronous", True))
+    return Deployment(cost, trace, slots, 9000, options.get("asynchronous", True))
 
 
 def placements(experts: int, slots: int, gpus: int) -> Iterator[Ints]:
