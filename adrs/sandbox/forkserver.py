@@ -139,9 +139,10 @@ class _Server:
 
     def _keep_only(self, descriptor: int) -> socket.socket:
         """Close every descriptor but the referee's socket; 0, 1 and 2 lead nowhere."""
-        os.dup2(descriptor, jail.SOCKET, inheritable=False) if descriptor != jail.SOCKET else None
         for standard in range(3):
             os.dup2(self._null, standard)
+        if descriptor != jail.SOCKET:  # the last, for what had this number is lost
+            os.dup2(descriptor, jail.SOCKET)
         os.closerange(jail.SOCKET + 1, os.sysconf("SC_OPEN_MAX"))
         return socket.socket(fileno=jail.SOCKET)
 

@@ -1,0 +1,6 @@
+# expect: wrong
+"""Nothing."""
+
+
+def choose(queue, history):
+    return None

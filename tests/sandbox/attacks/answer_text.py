@@ -1,0 +1,6 @@
+# expect: wrong
+"""A text that looks like a number."""
+
+
+def choose(queue, history):
+    return "0"

@@ -1,0 +1,6 @@
+# expect: wrong
+"""A bool where an integer is due."""
+
+
+def choose(queue, history):
+    return True

@@ -1,0 +1,9 @@
+# expect: memory
+"""Takes memory until there is no more."""
+
+hoard = []
+
+
+def choose(queue, history):
+    while True:
+        hoard.append(bytearray(16 * 2**20))

@@ -1,0 +1,7 @@
+# expect: timeout
+"""Never answers."""
+
+
+def choose(queue, history):
+    while True:
+        pass

@@ -1,0 +1,5 @@
+# expect: timeout
+"""Never finishes loading."""
+
+while True:
+    pass
