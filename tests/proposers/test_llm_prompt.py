@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 import pytest
-from llm_cases import BRIEF, PARENT, SOURCE, request
-from llm_server import parent_of
+from proposers.llm_cases import BRIEF, PARENT, SOURCE, request
+from proposers.llm_server import parent_of
 
 from adrs.evaluation.interface import Interface
 from adrs.proposers.base import Candidate, Request

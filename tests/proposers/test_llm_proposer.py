@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
-from llm_cases import SOURCE, MemoryJournal, request
-from llm_server import Behaviour, Latency, Mutate, Script, ScriptedServer, block
+from proposers.llm_cases import SOURCE, MemoryJournal, request
+from proposers.llm_server import Behaviour, Latency, Mutate, Script, ScriptedServer, block
 
 from adrs.errors import ProposerError
 from adrs.proposers.base import BudgetReached, Proposal

@@ -10,10 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import llm_server
 import pytest
-from llm_cases import SOURCE, MemoryJournal, request
-from llm_server import Latency, mutated, parent_of
+from proposers import llm_server
+from proposers.llm_cases import SOURCE, MemoryJournal, request
+from proposers.llm_server import Latency, mutated, parent_of
 
 from adrs.proposers.base import Proposal
 from adrs.proposers.edits import apply_reply
