@@ -12,7 +12,8 @@ Options (`--set options.history=...` or `options: {history: {...}}` in the probl
     asynchronous  default true
 
 A record is taken as one step's load. The first 60 % of the history are for training, the next 20 % for validation, the
-last 20 % are reserved for test; each part is cut into up to eight stretches, the clusters of `verify`.
+last 20 % are reserved for test. Each part is cut into stretches of two intervals or more, at most 8 (24 in test: the
+clusters of `verify`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from evaluators.moe.timeline import Deployment
 from evaluators.moe.trace import Phase, Trace
 
 PARTS: dict[Split, tuple[float, float]] = {"train": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
-MOST_STRETCHES = 8
+MOST_STRETCHES: dict[Split, int] = {"train": 8, "validation": 8, "test": 24}
 CSV_HEADER = ["step", "layer", "expert", "tokens"]
 KINDS: dict[str, type[str] | type[int] | type[bool]] = {"str": str, "int": int, "bool": bool}
 
@@ -87,7 +88,7 @@ class History:
                 f"{self._options.file}: {stop - start} records for {split} hold {intervals} intervals of "
                 f"{self._options.interval}; at least 2 are needed: record more or lower options.history.interval"
             )
-        stretches = min(MOST_STRETCHES, intervals // 2)
+        stretches = min(MOST_STRETCHES[split], intervals // 2)
         edges = [start + intervals * k // stretches * self._options.interval for k in range(stretches + 1)]
         return [
             Workload(f"history-{a}-{b}", "history", f"history-{a}", {"digest": self._digest, "from": a, "to": b})

@@ -93,7 +93,7 @@ def _course(rng: np.random.Generator, scenario: Scenario, time: Floats, which: n
         case "steady":
             return np.asarray(steady)
         case "drift":  # from one mix to another over the whole trace, as over hours of a day
-            return steady + time[:, None] * (other - base)
+            return np.asarray(steady + time[:, None] * (other - base))
         case "shift":  # once, for good, in the middle half of the trace
             return np.asarray(np.where((time > rng.uniform(0.25, 0.75))[:, None], other, steady))
         case "recurring":  # two tenants take turns, each for one interval

@@ -7,8 +7,8 @@ from itertools import combinations_with_replacement, product
 from pathlib import Path
 
 import numpy as np
-from adrs.testing.direct import DirectPolicy
 
+from adrs.testing.direct import DirectPolicy
 from evaluators.moe.cost import CostModel
 from evaluators.moe.hardware import Cluster
 from evaluators.moe.placement import Ints

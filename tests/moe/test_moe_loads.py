@@ -106,4 +106,4 @@ def test_a_scenario_is_reproducible_and_its_seed_matters() -> None:
     assert np.array_equal(first.counts, again.counts)
     assert np.array_equal(first.windows, again.windows)
     assert not np.array_equal(first.counts, other.counts)
-    assert DOMAINS * TYPES == first.types.experts.shape[1] if first.types else False
+    assert first.types.experts.shape[1] == DOMAINS * TYPES if first.types else False
