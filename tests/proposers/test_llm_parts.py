@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -185,3 +187,13 @@ class TestBreaker:
 def test_summary(reply: str, expected: str) -> None:
     assert summary(reply) == expected
     assert len(summary(reply)) <= 300
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    text = (Path(__file__).parents[2] / "docs/llm.md").read_text()
+    rows = {match[1]: match[2] for match in re.finditer(r"^\| `ADRS_LLM_(\w+)` \| ([^|]*) \|", text, re.MULTILINE)}
+    defaults = asdict(LlmConfig("m"))
+    for name in defaults.keys() - {"model", "base_url"}:
+        assert f"`ADRS_LLM_{name.upper()}`" in text
+    for name in ("max_tokens", "concurrency", "context_tokens", "timeout_seconds"):
+        assert float(rows[name.upper()]) == defaults[name]
