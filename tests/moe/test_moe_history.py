@@ -67,7 +67,7 @@ def test_windows_are_the_last_records_before_each_interval(tmp_path: Path) -> No
 
 def test_another_file_is_another_workload(tmp_path: Path) -> None:
     first = ExpertPlacement(history=options(str(vllm_file(tmp_path)), interval=10)).workloads("train", 0)
-    second = ExpertPlacement(history=options(str(vllm_file(tmp_path, COUNTS + 1)), interval=10).workloads("train", 0)
+    second = ExpertPlacement(history=options(str(vllm_file(tmp_path, COUNTS + 1)), interval=10)).workloads("train", 0)
     assert not {w.hash for w in first} & {w.hash for w in second}
 
 
@@ -142,6 +142,6 @@ def test_missing_options_are_named() -> None:
 
 
 def test_too_short_a_history_is_refused_when_listed(tmp_path: Path) -> None:
-    evaluator = ExpertPlacement(history=options(str(vllm_file(tmp_path, COUNTS[:100])))
+    evaluator = ExpertPlacement(history=options(str(vllm_file(tmp_path, COUNTS[:100]))))
     with pytest.raises(InputError, match="20 records for test hold 0 intervals of 30"):
         evaluator.workloads("test", 0)
