@@ -1,0 +1,184 @@
+"""Results of the verbs that work: a run, a check, an evaluation, a verification; and the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from adrs.archive.locate import RUNS
+from adrs.assess import Verified
+from adrs.catalogue import CatalogueEntry
+from adrs.evaluation.check import Check
+from adrs.evaluation.score import PolicyScore
+from adrs.evaluation.verify import BaselineComparison, Verification
+from adrs.printing.console import facts, table
+from adrs.printing.text import NOTHING, counts, duration, number, one_line, plain, signed
+from adrs.session import Result
+
+VERDICT_STYLES = {"better": "bold green", "worse": "red", "failed": "red", "comparator failed": "yellow"}
+
+
+def print_result(console: Console, result: Result) -> None:
+    """How a session ended, and what to do next."""
+    best, llm = result.best, result.llm
+    console.print(
+        f"{plain(result.problem)}: {result.candidates} candidates, stopped by {one_line(result.stopped)}"
+        f" after {duration(result.seconds)}\n",
+        soft_wrap=True,
+    )
+    made = table("", "id>", "train>", "gain>", "validation>")
+    made.add_row("seed", "0", number(result.seed_score), "", "")
+    style = "bold green" if best.score > result.seed_score else ""
+    gain = signed(best.score - result.seed_score)
+    made.add_row("best", str(best.id), Text(number(best.score), style), gain, number(best.validation))
+    console.print(made)
+    console.print()
+    spent = f"{llm.calls} calls, {llm.tokens:,} tokens, {llm.usd:.4f} US dollars" if llm.calls else None
+    console.print(facts(outcomes=counts(result.outcomes.items()), llm=spent, run=plain(str(result.run))))
+    run = "" if result.run.parent == RUNS else f" -r {plain(str(result.run))}"
+    console.print("\nThe search has seen these workloads; only `verify` draws fresh ones.", style="dim")
+    console.print(f"  adrs diff{run}     what the best changed in the seed", soft_wrap=True)
+    console.print(f"  adrs verify{run}   how it stands against the baselines and the bound", soft_wrap=True)
+
+
+def print_check(console: Console, check: Check) -> None:
+    console.print(
+        facts(
+            problem=plain(check.problem),
+            sandbox=plain(check.sandbox),
+            deterministic="yes" if check.deterministic else Text("no: two evaluations of one policy differ", "yellow"),
+            bound=number(check.bound),
+        )
+    )
+    made = table("policy", "kind", "status", "train>", "noise>", "seconds>", "error<")
+    for one in check.policies:
+        status = Text(one.status, "" if one.status == "ok" else "red")
+        noise = NOTHING if one.score is None else f"{one.noise:.2g}"
+        made.add_row(
+            plain(one.name), one.kind, status, number(one.score), noise, f"{one.seconds:.2f}", one_line(one.error)
+        )
+    console.print()
+    console.print(made)
+    console.print()
+    for finding in check.findings:
+        console.print(Text(f"finding: {one_line(finding)}", "yellow"), soft_wrap=True)
+    if not check.findings:
+        console.print(
+            f"the set-up holds; `adrs evolve {plain(check.problem)}` begins a run", style="dim", soft_wrap=True
+        )
+
+
+def print_evaluation(console: Console, result: PolicyScore, split: str) -> None:
+    style = "" if result.status == "ok" else "red"
+    console.print(
+        facts(
+            status=Text(result.status, style),
+            score=f"{number(result.score)} on {split}" if result.score is not None else None,
+            bound=None if result.bound is None else number(result.bound),
+            error=Text(plain(result.message), "red") if result.message else None,
+            metrics="   ".join(f"{plain(name)} {number(value)}" for name, value in result.metrics.items()),
+        )
+    )
+    if not result.workloads:
+        return
+    made = table("workload", "regime", "status", "score>", "bound>", "seconds>")
+    for one in result.workloads:
+        made.add_row(
+            plain(one.workload.name), plain(one.workload.regime), one.evaluation.status, number(one.score),
+            number(one.bound), f"{one.evaluation.seconds:.3f}",
+        )  # fmt: skip
+    console.print()
+    console.print(made)
+
+
+def print_verified(console: Console, verified: Verified) -> None:
+    result = verified.result
+    console.print(
+        facts(
+            run=plain(str(verified.run)),
+            candidate=str(verified.id),
+            workloads=f"fresh, salt {result.salt}, {result.clusters} clusters",
+            score=number(result.score),
+            bound=None if result.bound is None else number(result.bound),
+            opened=None if result.opened is None else f"{result.opened} times on this machine, this one included",
+            method=one_line(result.method),
+        )
+    )
+    _print_comparisons(console, result)
+    _print_regimes(console, result)
+    console.print()
+    for failure in result.failures:
+        place = f" on {failure.workload}" if failure.workload else ""
+        console.print(Text(one_line(f"{failure.policy}: {failure.status}{place}: {failure.error}"), "red"))
+    _print_verdict(console, result)
+    notes = [
+        *result.notes,
+        *([] if verified.recorded else ["not recorded in the run: another process is at work on it"]),
+    ]
+    for note in notes:
+        console.print(one_line(note), style="dim", soft_wrap=True)
+
+
+def _print_comparisons(console: Console, result: Verification) -> None:
+    if not result.comparisons:
+        return
+    made = table("against", "score>", "difference>", "95 % interval>", "p>", "Holm>", "")
+    for one in result.comparisons:
+        made.add_row(*_comparison_cells(one, result.comparator))
+    console.print()
+    console.print(made)
+
+
+def _comparison_cells(one: BaselineComparison, comparator: str) -> list[str | Text]:
+    style = ("green" if one.difference > 0 else "red") if one.significant else ""
+    marks = [
+        "significant" if one.significant else "not significant",
+        *(["comparator"] if one.baseline == comparator else []),
+    ]
+    return [
+        plain(one.baseline), number(one.score), Text(signed(one.difference), style),
+        f"{signed(one.ci95[0])} to {signed(one.ci95[1])}", f"{one.p:.4f}", f"{one.p_adjusted:.4f}",
+        Text(", ".join(marks), "dim"),
+    ]  # fmt: skip
+
+
+def _print_regimes(console: Console, result: Verification) -> None:
+    made = table("regime", "", "workloads>", "score>", f"{plain(result.comparator)}>", "bound>")
+    for one in sorted(result.regimes, key=lambda one: not one.familiar):
+        made.add_row(
+            plain(one.name), "familiar" if one.familiar else "shifted", str(one.workloads), number(one.score),
+            number(one.comparator), number(one.bound),
+        )  # fmt: skip
+    console.print()
+    console.print(made)
+
+
+def _print_verdict(console: Console, result: Verification) -> None:
+    effect = f" (minimum effect {result.minimum_effect:g})" if result.minimum_effect else ""
+    line = Text.assemble(
+        f"against {plain(result.comparator)}{effect}: ", (result.verdict, VERDICT_STYLES.get(result.verdict, "bold"))
+    )
+    if result.beats_every_baseline:
+        line.append("; it beats the seed and every baseline")
+    console.print(line, soft_wrap=True)
+
+
+def print_problems(console: Console, problems: Sequence[CatalogueEntry]) -> None:
+    made = table("name", "domain", "timed", "title<")
+    for one in problems:
+        made.add_row(plain(one.name), plain(one.domain), "yes" if one.timed else "", plain(one.title))
+    console.print(made if problems else "the catalogue is empty")
+
+
+def print_written(console: Console, files: Sequence[Path]) -> None:
+    """What `init` wrote, and what to do with it."""
+    for file in files:
+        console.print(f"wrote {plain(str(file))}", soft_wrap=True)
+    console.print(f"\nNext: adrs check {plain(str(files[0]))}", style="dim", soft_wrap=True)
+
+
+def print_stopped(console: Console, run: Path, stopped: bool) -> None:
+    console.print(f"{plain(str(run))}: {'stopped' if stopped else 'no process is at work on it'}", soft_wrap=True)

@@ -1,0 +1,60 @@
+"""Numbers, times and foreign text as they stand in tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+NOTHING = "-"
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def number(value: float | None) -> str:
+    """A score or metric: four decimals where they say something, four significant digits elsewhere."""
+    if value is None:
+        return NOTHING
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 1e5:
+        return f"{value:,.4f}"
+    return f"{value:.3e}"
+
+
+def signed(value: float | None) -> str:
+    """A difference, its sign always shown."""
+    if value is None:
+        return NOTHING
+    return number(value) if value < 0 else f"+{number(value)}"
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def moment(iso: str | None) -> str:
+    """A stored time, in local time."""
+    if not iso:
+        return NOTHING
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def plain(text: str) -> str:
+    """Foreign text without the power to steer a terminal: control characters are written out."""
+    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def one_line(text: str) -> str:
+    return plain(" ".join(text.split()))
+
+
+def counts(items: Iterable[tuple[str, int]]) -> str:
+    """`ok 12   crash 3`, the most frequent first."""
+    return "   ".join(f"{name} {count}" for name, count in sorted(items, key=lambda item: -item[1]))
