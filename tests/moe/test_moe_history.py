@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_history_is_cut_in_time_and_scored(tmp_path: Path) -> None:
     train, validation, test = (evaluator.workloads(split, 9) for split in ("train", "validation", "test"))
     spans = [(w.parameters["from"], w.parameters["to"]) for w in (*train, *validation, *test)]
     assert spans[0][0] == 0 and spans[-1][1] == 300
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
     assert len(train) == 8
     assert evaluator.run(train[0], policy("no_rebalancing"))["gap_closed"] == 0.0
     assert evaluator.run(train[0], policy("greedy"))["gap_closed"] <= 1.0
@@ -137,7 +138,7 @@ def test_wrong_options_are_named(tmp_path: Path, change: dict[str, Any], message
 
 
 def test_missing_options_are_named() -> None:
-    with pytest.raises(InputError, match="options.history: missing model, nodes, gpus_per_node, slots"):
+    with pytest.raises(InputError, match=r"options\.history: missing model, nodes, gpus_per_node, slots"):
         ExpertPlacement(history={"file": "x.json"})
 
 
