@@ -2,14 +2,15 @@
 
     python benchmarks/moe_check.py
 
-Compares `evaluators.moe.cost` with the H100 tables that ship with NVIDIA's aiconfigurator-core (the extra `gpu`) and with
-the inter-node table that DeepEP publishes (github.com/deepseek-ai/DeepEP, docs/legacy.md). The efficiencies in
+Compares `evaluators.moe.cost` with the H100 tables that ship with NVIDIA's aiconfigurator-core (the extra `gpu`) and
+with the inter-node table that DeepEP publishes (github.com/deepseek-ai/DeepEP, docs/legacy.md). The efficiencies in
 `evaluators.moe.hardware` were read off the same tables, so this shows the fit, not a forecast.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ import pandas as pd
 from evaluators.moe.cost import CostModel
 from evaluators.moe.hardware import Cluster
 from evaluators.moe.shapes import SHAPES
+
+NUMBER = re.compile(r"\d+")
 
 # DeepEP low-latency kernels, 128 tokens a GPU, hidden 7168, top-8: GPUs -> microseconds of dispatch, combine
 DEEPEP_LOW_LATENCY = {16: (118, 195), 32: (155, 273), 64: (173, 314), 128: (192, 369)}
@@ -58,7 +61,8 @@ def experts_vllm(tables: Path) -> Iterator[Row]:
         same = table[
             (table.moe_dtype == "bfloat16") & (table.hidden_size == model.hidden) & (table.distribution == "balanced")
             & (table.inter_size == model.intermediate) & (table.num_experts == model.experts)
-            & (table.moe_tp_size == 1) & (table.moe_ep_size == 1) & table.num_tokens.isin([8, 32, 128, 1024, 4096, 16384])
+            & (table.moe_tp_size == 1) & (table.moe_ep_size == 1)
+            & table.num_tokens.isin([8, 32, 128, 1024, 4096, 16384])
         ]  # fmt: skip
         for tokens, latency in same.groupby("num_tokens").latency.min().items():
             loads = even(int(tokens) * model.top_k, model.experts)
@@ -127,7 +131,7 @@ def even(assignments: int, experts: int) -> np.ndarray:
 
 
 def newest(folder: Path, name: str) -> pd.DataFrame:
-    versions = sorted(folder.glob(f"*/{name}"))
+    versions = sorted(folder.glob(f"*/{name}"), key=lambda path: [int(n) for n in NUMBER.findall(path.parent.name)])
     if not versions:
         raise SystemExit(f"{folder}: no {name}; is aiconfigurator-core 0.12 or newer installed?")
     return pd.read_parquet(versions[-1])
