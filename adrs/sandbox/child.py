@@ -39,7 +39,7 @@ class Failure(msgspec.Struct):
 
 def run(connection: socket.socket, spec: jail.JailSpec, parent: int, methods: Sequence[contract.Method]) -> None:
     """Confine this process and serve until the candidate fails. Raises `wire.Disconnected` at the end."""
-    channel = wire.Channel(connection, waiting=lambda: None)
+    channel = wire.Channel(connection, waiting=lambda idle: None)
     decoders = [channel.decoder(method.arguments) for method in methods]
     try:
         channel.send(wire.READY, Ready(layers=jail.confine(spec, parent)))

@@ -39,7 +39,8 @@ class PolicyProcess:
         """`descriptor` is a pidfd: it cannot come to mean another process."""
         self.connection = connection
         self._descriptor = descriptor
-        self._clock = _cpu_clock(descriptor)
+        self._pid = _pid(descriptor)
+        self._clock = (~self._pid << 3) | 2  # as clock_getcpuclockid(3) makes it
         self._reap = reap
         self._closed = False
         self._reaped: forkserver.Reaped | None = None
@@ -50,6 +51,13 @@ class PolicyProcess:
             return time.clock_gettime(self._clock)
         except OSError:  # reaped, though not by us
             raise ForkServerDied from None
+
+    def is_asleep(self) -> bool:
+        """Whether it waits for an event, as opposed to a core or a page of memory."""
+        try:
+            return Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+        except OSError:
+            return False
 
     def has_ended(self, seconds: float) -> bool:
         """Whether it ends by itself within the time."""
@@ -147,7 +155,7 @@ def _start(control: socket.socket) -> subprocess.Popen[bytes]:
 def _await_ready(connection: socket.socket) -> str:
     """What the policy process says of its jail, before it knows the candidate. Then arms the tick for the calls."""
     connection.settimeout(_START_SECONDS)
-    channel = wire.Channel(connection, waiting=lambda: None)
+    channel = wire.Channel(connection, waiting=lambda idle: None)
     try:
         ready: child.Ready = channel.decoder(child.Ready).decode(channel.receive()[1])
     except (TimeoutError, wire.Disconnected):
@@ -161,8 +169,6 @@ def _await_ready(connection: socket.socket) -> str:
     return ready.layers
 
 
-def _cpu_clock(descriptor: int) -> int:
-    """The clock of a process's CPU time, as clock_getcpuclockid(3) makes it from the pid."""
-    information = Path(f"/proc/self/fdinfo/{descriptor}").read_text()
-    pid = int(information.split("Pid:")[1].split()[0])
-    return (~pid << 3) | 2
+def _pid(descriptor: int) -> int:
+    """The process behind a pidfd, as this process numbers it: the fork-server may have a pid namespace of its own."""
+    return int(Path(f"/proc/self/fdinfo/{descriptor}").read_text().split("Pid:")[1].split()[0])

@@ -66,7 +66,8 @@ class JailedPolicy:
         }
         self._doing = ""
         self._started = 0.0
-        self._cpu_before: float | None = None
+        self._cpu_before: float | None = None  # CPU seconds at the first tick of this call
+        self._asleep_at: float | None = None  # CPU seconds at the last tick, if it was asleep then
         self._cpu_check_at = 0.0
 
     def load(self, source: str) -> None:
@@ -84,7 +85,7 @@ class JailedPolicy:
         if self.failure is not None:
             raise self.failure
         self._doing = doing
-        self._cpu_before = None
+        self._cpu_before = self._asleep_at = None
         self._started = time.perf_counter()
         try:
             self._channel.send(kind, value)
@@ -118,8 +119,8 @@ class JailedPolicy:
         failure = self._decoded(self._failure_decoder, data)
         return PolicyFailure(_REPORTED.get(failure.status, "crash"), failure.message)
 
-    def _check_limits(self) -> None:
-        """Called at each tick while an answer is due."""
+    def _check_limits(self, idle: bool) -> None:
+        """Called while an answer is due: at each tick without a byte (`idle`), and between the parts of an answer."""
         cpu, elapsed = self._process.cpu_seconds(), time.perf_counter() - self._started
         if self._cpu_before is None:
             self._cpu_before = cpu  # up to a tick after the call began, in the policy's favour
@@ -128,8 +129,15 @@ class JailedPolicy:
             raise PolicyFailure("timeout", f"{self._doing}: one call took more than {call_limit:g} CPU seconds")
         if cpu > self._limits.cpu_seconds:
             raise self._over_total()
+        if self._waits_in_vain(idle, cpu):
+            raise PolicyFailure("timeout", f"{self._doing}: the policy waits for something that never comes")
         if elapsed > _BACKSTOP_FACTOR * call_limit + _BACKSTOP_SECONDS:
             raise PolicyFailure("timeout", f"{self._doing}: no answer, though little CPU time was used", wall=True)
+
+    def _waits_in_vain(self, idle: bool, cpu: float) -> bool:
+        """Asleep at two ticks in a row without having run in between: only the referee could wake it, and will not."""
+        slept, self._asleep_at = self._asleep_at, cpu if idle and self._process.is_asleep() else None
+        return slept is not None and slept == self._asleep_at
 
     def _check_total(self) -> None:
         """Between calls: CPU time cannot exceed wall time, so the clock is read only now and then."""
@@ -156,4 +164,5 @@ class JailedPolicy:
         number = os.WTERMSIG(reaped.status)
         if number == signal.SIGKILL:
             return PolicyFailure("memory", f"{self._doing}: the policy process was killed, most likely out of memory")
-        return PolicyFailure("crash", f"{self._doing}: the policy process died of {signal.Signals(number).name}")
+        status: Status = "denied" if number == signal.SIGSYS else "crash"
+        return PolicyFailure(status, f"{self._doing}: the policy process died of {signal.Signals(number).name}")

@@ -43,13 +43,13 @@ class Disconnected(Exception):
 class Channel:
     """Frames over a connected stream socket.
 
-    With a receive and send timeout on the socket (SO_RCVTIMEO, SO_SNDTIMEO), `waiting` is called whenever one expires
-    and whenever a frame has arrived in part only; it raises to give up. `data_cap` and `array_cap` bound, in bytes,
-    the two parts of a frame received.
+    With a receive and send timeout on the socket (SO_RCVTIMEO, SO_SNDTIMEO), `waiting(True)` is called whenever one
+    expires, and `waiting(False)` whenever a frame has arrived in part only; it raises to give up. `data_cap` and
+    `array_cap` bound, in bytes, the two parts of a frame received.
     """
 
     def __init__(
-        self, connection: socket.socket, waiting: Callable[[], None], data_cap: int = 2**31, array_cap: int = 2**31
+        self, connection: socket.socket, waiting: Callable[[bool], None], data_cap: int = 2**31, array_cap: int = 2**31
     ) -> None:
         self._socket = connection
         self._waiting = waiting
@@ -83,7 +83,7 @@ class Channel:
         inbox = memoryview(self._inbox)
         received = self._receive_into(inbox)
         while received < _HEADER.size:
-            self._waiting()
+            self._waiting(False)
             received += self._receive_into(inbox[received:])
         data_size, array_size, kind = _HEADER.unpack_from(inbox)
         if data_size > self._caps[0] or array_size > self._caps[1]:
@@ -94,7 +94,7 @@ class Channel:
         if end > len(inbox):
             inbox = self._grow(inbox[:received], end)
         while received < end:
-            self._waiting()
+            self._waiting(False)
             received += self._receive_into(inbox[received:end])
         self._arrays = inbox[_HEADER.size + data_size : end]
         self._cursor = 0
@@ -114,7 +114,7 @@ class Channel:
                 try:
                     rest = rest[self._socket.send(rest) :]
                 except BlockingIOError:
-                    self._waiting()
+                    self._waiting(True)
         except (BrokenPipeError, ConnectionResetError):
             raise Disconnected from None
         finally:
@@ -125,7 +125,7 @@ class Channel:
             try:
                 received = self._socket.recv_into(buffer)
             except BlockingIOError:
-                self._waiting()
+                self._waiting(True)
             except ConnectionResetError:
                 raise Disconnected from None
             else:

@@ -31,7 +31,7 @@ def choose(queue: list[Job], history: np.ndarray) -> int:
     mean = np.sum(history) / max(1, len(history))
     return min(range(len(queue)), key=lambda index: abs(queue[index].size - mean) * 0 + queue[index].size)
 """
-LIMITS = Limits(cpu_seconds=1.2, call_seconds=0.4, memory_mb=256)
+LIMITS = Limits(cpu_seconds=0.8, call_seconds=0.3, memory_mb=256)
 CANARY = re.compile(r"canary-\d")
 
 

@@ -1,4 +1,4 @@
-# expect: crash
+# expect: denied
 """Makes a system call through the 32-bit gate, where numbers mean other calls."""
 
 import ctypes
