@@ -67,17 +67,21 @@ class TestConfig:
         assert expected in str(caught.value) and "\n" not in str(caught.value)
 
     @pytest.mark.parametrize(
-        ("environment", "expected"),
+        ("url", "expected"),
         [
-            ({}, False),
-            ({"OPENAI_API_KEY": "k"}, False),
-            ({"ADRS_MODEL": "m"}, False),
-            ({"ADRS_MODEL": "m", "OPENAI_API_KEY": "k"}, True),
-            ({"ADRS_MODEL": "m", "OPENAI_BASE_URL": LOCAL}, True),
+            ("https://api.openai.com/v1", True),
+            ("https://eu.api.openai.com/v1", True),
+            ("https://notapi.openai.com/v1", False),
+            (LOCAL, False),
         ],
     )
-    def test_when_an_llm_is_configured(self, environment: dict[str, str], expected: bool) -> None:
-        assert LlmConfig.configured(environment) is expected
+    def test_which_endpoint_is_openais(self, url: str, expected: bool) -> None:
+        assert LlmConfig("m", url).is_openai is expected
+
+    def test_credentials_do_not_belong_in_the_address(self) -> None:
+        with pytest.raises(InputError, match="put the key into OPENAI_API_KEY") as caught:
+            LlmConfig("m", "https://me:secret@example.com/v1")
+        assert "secret" not in str(caught.value)
 
     def test_only_openai_needs_a_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("OPENAI_API_KEY", raising=False)

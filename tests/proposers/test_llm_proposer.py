@@ -457,7 +457,7 @@ class TestConcurrency:
         assert (proposer.name, proposer.order, proposer.lag, proposer.hints()) == ("openai", "arrival", 12, {})
         assert proposer.describe() == (
             "openai: gpt-5-mini at https://api.example.com/v1, 12 calls in flight, "
-            "$0.25 in, $2 out per million tokens (2026-11)"
+            "$0.25 in, $2 out per million tokens (table of 2026-11)"
         )
 
 

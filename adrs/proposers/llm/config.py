@@ -38,6 +38,8 @@ class LlmConfig:
         address = urlsplit(self.base_url)
         if address.scheme not in ("http", "https") or not address.netloc:
             raise InputError(f"base_url {self.base_url!r}: expected an address such as http://127.0.0.1:8000/v1")
+        if address.username or address.password:
+            raise InputError(f"base_url has a user name or password in it: put the key into {self.api_key_env}")
         for name in ("max_tokens", "timeout_seconds", "concurrency", "context_tokens"):
             if not self._number(name) > 0:
                 raise InputError(f"{name} is {self._number(name)}: expected a number above 0")
@@ -77,16 +79,9 @@ class LlmConfig:
                 raise InputError(f"{_PREFIX}{field.name.upper()}={text!r}: expected a number") from None
         return replace(config, **numbers)  # type: ignore[arg-type]  # checked by __post_init__
 
-    @staticmethod
-    def configured(environment: Mapping[str, str] = os.environ) -> bool:
-        """Whether the environment names a model and somewhere to ask it."""
-        return bool(environment.get("ADRS_MODEL")) and bool(
-            environment.get("OPENAI_API_KEY") or environment.get("OPENAI_BASE_URL")
-        )
-
     @property
     def is_openai(self) -> bool:
-        return (urlsplit(self.base_url).hostname or "").endswith("api.openai.com")
+        return f".{urlsplit(self.base_url).hostname}".endswith(".api.openai.com")
 
     def api_key(self, environment: Mapping[str, str] = os.environ) -> str:
         """The key to send; a placeholder for endpoints that need none.

@@ -46,7 +46,8 @@ class LlmProposer:
 
     def describe(self) -> str:
         known = price_of(self.config)
-        cost = f"${known.input:g} in, ${known.output:g} out per million tokens ({AS_OF})" if known else "price unknown"
+        source = f"table of {AS_OF}" if self.config.input_usd_per_mtok is None else "configured"
+        cost = f"${known.input:g} in, ${known.output:g} out per million tokens ({source})" if known else "price unknown"
         return f"openai: {self.config.model} at {self.config.base_url}, {self.lag} calls in flight, {cost}"
 
     def observe(self, candidate: Candidate) -> None:
