@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +12,7 @@ import typer
 
 from adrs import arguments as arg
 from adrs.errors import AdrsError, InputError
+from adrs.printing.streams import discard_output, repair_streams
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -244,7 +243,7 @@ def check(
 
     with counting("checking", quiet or json) as progress:
         result = assess.check(load_problem(problem, overrides or ()), _options(jobs, sandbox), progress)
-    _emit(json, result.json(), lambda console: print_check(console, result))
+    _emit(json, result.json(), lambda console: print_check(console, result, problem))
     if result.findings:
         raise typer.Exit(1)
 
@@ -363,16 +362,13 @@ def _budget(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0 fine, 1 the work failed, 2 the input is wrong, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    repair_streams()
     try:
         code = app(arguments, prog_name="adrs", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
+        discard_output()
         return 0
     except KeyboardInterrupt:
         return _fail(INTERRUPTED, "interrupted")

@@ -87,8 +87,8 @@ def verify(
     async def work(executor: Executor) -> Verification:
         if (await executor.describe()).fingerprint != info.fingerprint:
             raise InputError(
-                f"{directory}: the evaluator has changed since this run began, so its candidates were chosen by another;"
-                f" `adrs evolve {problem.path or problem.name} --from {directory}` scores the elites anew in another run"
+                f"{directory}: the evaluator has changed since it chose this run's candidates;"
+                f" `adrs evolve {problem.path or problem.name} --from {directory}` scores them anew in another run"
             )
         return await verify_policy(executor, problem, candidate.source, salt, progress)
 

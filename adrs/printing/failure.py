@@ -19,8 +19,8 @@ def explain(error: Exception) -> tuple[int, str]:
     match error:
         case OSError(errno=int(number), filename=str(file), strerror=str(reason)):
             return 2 if number in _OF_THE_INPUT else 1, f"{file}: {reason}"
-        case OSError():
-            return 1, str(error)
+        case OSError(strerror=str(reason)):
+            return 1, f"cannot read or write: {reason}"
         case sqlite3.OperationalError():
             return 1, f"the archive cannot be written: {error}"
         case sqlite3.DatabaseError():

@@ -15,7 +15,18 @@ from adrs.evaluation.check import Check
 from adrs.evaluation.score import PolicyScore
 from adrs.evaluation.verify import BaselineComparison, Verification
 from adrs.printing.console import facts, table
-from adrs.printing.text import NOTHING, counts, duration, number, one_line, plain, signed
+from adrs.printing.text import (
+    NOTHING,
+    counts,
+    duration,
+    number,
+    one_line,
+    p_value,
+    plain,
+    plural,
+    reason,
+    signed,
+)  # fmt: skip
 from adrs.session import Result
 
 VERDICT_STYLES = {"better": "bold green", "worse": "red", "failed": "red", "comparator failed": "yellow"}
@@ -25,8 +36,8 @@ def print_result(console: Console, result: Result) -> None:
     """How a session ended, and what to do next."""
     best, llm = result.best, result.llm
     console.print(
-        f"{plain(result.problem)}: {result.candidates} candidates, stopped by {one_line(result.stopped)}"
-        f" after {duration(result.seconds)}\n",
+        f"{plain(result.problem)}: {plural(result.candidates, 'candidate')} after {duration(result.seconds)},"
+        f" {reason(result.stopped)}\n",
         soft_wrap=True,
     )
     made = table("", "id>", "train>", "gain>", "validation>")
@@ -44,7 +55,8 @@ def print_result(console: Console, result: Result) -> None:
     console.print(f"  adrs verify{run}   how it stands against the baselines and the bound", soft_wrap=True)
 
 
-def print_check(console: Console, check: Check) -> None:
+def print_check(console: Console, check: Check, reference: str) -> None:
+    """`reference` is how the problem was named."""
     console.print(
         facts(
             problem=plain(check.problem),
@@ -66,9 +78,7 @@ def print_check(console: Console, check: Check) -> None:
     for finding in check.findings:
         console.print(Text(f"finding: {one_line(finding)}", "yellow"), soft_wrap=True)
     if not check.findings:
-        console.print(
-            f"the set-up holds; `adrs evolve {plain(check.problem)}` begins a run", style="dim", soft_wrap=True
-        )
+        console.print(f"the set-up holds; `adrs evolve {plain(reference)}` begins a run", style="dim", soft_wrap=True)
 
 
 def print_evaluation(console: Console, result: PolicyScore, split: str) -> None:
@@ -103,7 +113,7 @@ def print_verified(console: Console, verified: Verified) -> None:
             workloads=f"fresh, salt {result.salt}, {result.clusters} clusters",
             score=number(result.score),
             bound=None if result.bound is None else number(result.bound),
-            opened=None if result.opened is None else f"{result.opened} times on this machine, this one included",
+            opened=None if result.opened is None else f"{plural(result.opened, 'time')} on this machine, with this one",
             method=one_line(result.method),
         )
     )
@@ -140,7 +150,7 @@ def _comparison_cells(one: BaselineComparison, comparator: str) -> list[str | Te
     ]
     return [
         plain(one.baseline), number(one.score), Text(signed(one.difference), style),
-        f"{signed(one.ci95[0])} to {signed(one.ci95[1])}", f"{one.p:.4f}", f"{one.p_adjusted:.4f}",
+        f"{signed(one.ci95[0])} to {signed(one.ci95[1])}", p_value(one.p), p_value(one.p_adjusted),
         Text(", ".join(marks), "dim"),
     ]  # fmt: skip
 

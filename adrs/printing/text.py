@@ -58,3 +58,23 @@ def one_line(text: str) -> str:
 def counts(items: Iterable[tuple[str, int]]) -> str:
     """`ok 12   crash 3`, the most frequent first."""
     return "   ".join(f"{name} {count}" for name, count in sorted(items, key=lambda item: -item[1]))
+
+
+def reason(stopped: str) -> str:
+    """Why a session ended, from the name that the loop gives it."""
+    if stopped in ("candidates", "minutes", "tokens", "usd"):
+        return f"the budget of {'US dollars' if stopped == 'usd' else stopped} was reached"
+    known = {
+        "target": "the target score was reached",
+        "stagnation": "no better candidate came for as long as the budget allows",
+        "exhausted": "the recording is at its end",
+    }
+    return known.get(stopped, one_line(stopped))
+
+
+def p_value(p: float) -> str:
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -11,6 +11,7 @@ from adrs.evolution import Progress
 
 LATEST = 4  # improvements that are remembered
 RATE_WINDOW = 60.0  # seconds over which the rate is taken
+FEWEST = 4  # commits that make a rate
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,13 @@ class Tracker:
         return True
 
     def rate(self) -> float | None:
-        """Candidates a minute, lately."""
+        """Candidates a minute, lately; None before there are enough to tell."""
         now = self.clock()
         while self._commits and self._commits[0] < now - RATE_WINDOW:
             self._commits.popleft()
-        span = min(RATE_WINDOW, now - self.began)
-        return 60 * len(self._commits) / span if span >= 1 and self._commits else None
+        if len(self._commits) < FEWEST:
+            return None
+        return 60 * (len(self._commits) - 1) / max(now - self._commits[0], 1e-3)
 
     def budgets(self) -> list[Spent]:
         """Every budget of the run, the one nearest to its end first."""

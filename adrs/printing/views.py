@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.text import Text
 
 from adrs.printing.console import facts, table
-from adrs.printing.text import NOTHING, counts, duration, moment, number, one_line, plain, signed
+from adrs.printing.text import NOTHING, counts, duration, moment, number, one_line, plain, reason, signed
 from adrs.review.diff import Diff
-from adrs.review.lineage import Lineage, Step
+from adrs.review.lineage import Lineage, Step, note_text
 from adrs.review.show import Shown, WorkloadResult
 from adrs.review.status import Overview, RunLine, Status
 from adrs.review.top import Top
@@ -45,7 +45,7 @@ def print_status(console: Console, status: Status) -> None:
     if status.process is not None:
         state.append(f", process {status.process}")
     if status.stopped is not None:
-        state.append(f": {one_line(status.stopped)}")
+        state.append(f": {reason(status.stopped)}")
     if status.state == "killed":
         state.append(f"; `adrs resume -r {plain(str(status.run))}` goes on", "dim")
     outcomes = dict(status.outcomes)
@@ -132,7 +132,7 @@ def print_shown(console: Console, shown: Shown) -> None:
             gain=None if gain is None else f"{signed(gain)} over its parent",
             parents=_ids(shown.parents),
             operator=one_line(shown.operator),
-            notes=_notes(shown.notes),
+            notes=one_line(note_text(shown.notes)),
             error=Text(plain(shown.error), "red") if shown.error else None,
             committed=moment(shown.committed_at),
             size=f"{shown.code_size} syntax nodes",
@@ -211,12 +211,6 @@ def _print_calls(console: Console, shown: Shown) -> None:
 
 def _score_or_status(step: Step) -> str:
     return step.status if step.score is None else number(step.score)
-
-
-def _notes(notes: object) -> str | None:
-    from adrs.review.lineage import note_text
-
-    return note_text(notes) if isinstance(notes, dict) and notes else None
 
 
 def _ids(ids: tuple[int, ...]) -> str:

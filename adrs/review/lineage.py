@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,7 +73,12 @@ def _gain(score: float | None, base: float | None) -> float | None:
 
 
 def note_text(notes: Mapping[str, Any]) -> str:
-    """What a proposer recorded about its change, in one line."""
-    parts = [f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in notes.items()]
-    line = " ".join("; ".join(parts).split())
+    """What a proposer recorded about its change, in one line: its summary, its changes, else all of it."""
+    if "summary" in notes:
+        text = str(notes["summary"])
+    elif "changes" in notes:
+        text = "; ".join(str(change["note"]) for change in notes["changes"])
+    else:
+        text = "; ".join(f"{name}: {value}" for name, value in notes.items())
+    line = " ".join(text.split())
     return line if len(line) <= NOTE_WIDTH else line[: NOTE_WIDTH - 3] + "..."
