@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from support.in_process import InProcessExecutor
 
@@ -23,6 +24,7 @@ from adrs.evaluation.score import evaluate_file, score_policy
 from adrs.evaluation.verify import Verification, verify_policy
 from adrs.problem import Budget, Feature, Search, Verify
 from adrs.problem_file import PROBLEM_FIELDS, check_seed, load_problem
+from adrs.runs import evolve
 from adrs.scaffold import init_problem
 from adrs.testing.direct import DirectPolicy
 
@@ -72,7 +74,7 @@ def test_it_passes_check_as_it_is(written: Path, module: ModuleType) -> None:
 def test_the_seed_leaves_head_room_and_so_does_the_baseline(written: Path, module: ModuleType) -> None:
     problem = load_problem(written / "shop.yaml")
     executor = InProcessExecutor(module.Dispatch(**problem.options))
-    better = problem.baselines["WSPT"].replace("weight / work", "weight / (work + 2 * switch)")
+    better = problem.baselines["WSPT"].replace("weight / work", "weight / (work + 2 * setup * (family != loaded))")
     scores = [
         asyncio.run(score_policy(executor, problem, source, "train")).score
         for source in (problem.seed, problem.baselines["WSPT"], better)
@@ -85,7 +87,9 @@ def test_the_whole_way_behind_the_wall(written: Path, tmp_path: Path, monkeypatc
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     problem = load_problem(written / "shop.yaml")
     better = tmp_path / "better.py"
-    better.write_text(problem.baselines["WSPT"].replace("weight / work", "weight / (work + 2 * switch)"))
+    better.write_text(
+        problem.baselines["WSPT"].replace("weight / work", "weight / (work + 2 * setup * (family != loaded))")
+    )
 
     async def go() -> tuple[Check, dict[str, Any], Verification]:
         executor = LocalExecutor(problem.evaluator, jobs=2)
@@ -140,9 +144,9 @@ def flow_of(module: ModuleType, jobs: list, machines: int, choices: list[int]) -
         seconds = 0.0
 
         def call(self, function: str, *arguments: object) -> int:
-            waiting = arguments[4]
-            assert isinstance(waiting, list)
-            return next(turns) % len(waiting)
+            work = arguments[4]
+            assert isinstance(work, np.ndarray)
+            return next(turns) % len(work)
 
     flow, _ = module.Dispatch(machines, len(jobs))._simulate(jobs, Scripted())
     return float(flow)
@@ -186,7 +190,7 @@ def test_the_bound_equals_the_optimum_of_one_machine_with_all_jobs_there(module:
     assert module.Dispatch(1, 3)._least_flow(jobs) == pytest.approx(optimum)
 
 
-@pytest.mark.parametrize("answer", ["-1", "len(work)", "0.0", "True", "None", "'0'"])
+@pytest.mark.parametrize("answer", ["-1", "len(work)", "0.0", "True", "None", "'0'", "work.argmax()"])
 def test_a_wrong_answer_is_refused(module: ModuleType, answer: str) -> None:
     evaluator = module.Dispatch(2, 5)
     policy = DirectPolicy.from_source(
@@ -252,3 +256,10 @@ def test_the_guide_has_every_field_of_a_problem() -> None:
             assert field.name in table
     for section in PROBLEM_FIELDS:
         assert f"| `{section}` |" in table
+
+
+@pytest.mark.slow
+def test_it_evolves_without_a_language_model(written: Path, tmp_path: Path) -> None:
+    result = evolve(written / "shop.yaml", proposer="offline", budget=Budget(candidates=150), run=tmp_path / "run")
+    assert result.best is not None
+    assert result.best.score > 1.3 * result.seed_score

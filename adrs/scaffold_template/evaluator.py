@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload, WrongAnswer
 
@@ -100,10 +102,10 @@ class Dispatch:
             now,
             loaded,
             SETUP,
-            [job.family for job in waiting],
-            [job.work for job in waiting],
-            [job.weight for job in waiting],
-            [job.arrival for job in waiting],
+            np.array([job.family for job in waiting]),
+            np.array([job.work for job in waiting]),
+            np.array([job.weight for job in waiting]),
+            np.array([job.arrival for job in waiting]),
         )
         if type(answer) is not int or not 0 <= answer < len(waiting):
             raise WrongAnswer(f"choose returned {answer!r}; expected an index of the {len(waiting)} waiting jobs")
