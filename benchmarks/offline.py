@@ -1,4 +1,4 @@
-"""How good is the offline proposer without a search around it? Rates of valid, changed and better children, by operator.
+"""How good is the offline proposer without a search around it? Rates of valid, changed and better children.
 
     python benchmarks/offline.py [PROPOSALS_PER_POLICY]
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "proposers"))
 
-from policies.arena import ARENAS, Arena, Refused  # noqa: E402
+from policies.arena import ARENAS, Arena, Refused
 
-from adrs.proposers.offline.mutate import Result, Task, mutate  # noqa: E402
+from adrs.proposers.offline.mutate import Result, Task, mutate
 
 
 @dataclass

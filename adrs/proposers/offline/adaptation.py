@@ -33,8 +33,8 @@ class _Record:
 class Adaptation:
     """Probability matching with a floor (Thierens, GECCO 2005) over operators, and the 1/5 success rule for steps.
 
-    The step rule is that of Kern et al., Natural Computing 3 (2004): times `_GROW` at a success, times its fourth root's
-    inverse at a failure, which balances at one success in five. A step without any effect was too short.
+    The step rule is that of Kern et al., Natural Computing 3 (2004): times `_GROW` at a success, divided by its fourth
+    root at a failure, which balances at one success in five. A step without any effect was too short.
     """
 
     _records: dict[str, _Record] = field(default_factory=lambda: {name: _Record() for name in OPERATORS})

@@ -20,7 +20,6 @@ def objection(source: str, parent: str, interface: Interface, source_kb: int) ->
     try:
         tree = ast.parse(source)
         compile(tree, "policy", "exec")
-        table = symtable.symtable(source, "policy", "exec")
     except SyntaxError as error:
         return f"does not parse: {error.msg}"
     regions = Regions.of(parent)
@@ -31,10 +30,8 @@ def objection(source: str, parent: str, interface: Interface, source_kb: int) ->
     missing = _missing_functions(tree, interface)
     if missing:
         return f"lacks {missing}"
-    undefined = _undefined(
-        table, {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    )
-    return f"undefined name {undefined}" if undefined else ""
+    undefined = _undefined_names(source) - _undefined_names(parent)
+    return f"undefined name {min(undefined)}" if undefined else ""
 
 
 @lru_cache(maxsize=64)
@@ -52,17 +49,16 @@ def _missing_functions(tree: ast.Module, interface: Interface) -> str:
     return ", ".join(name for name in interface.names if name not in defined)
 
 
-def _undefined(table: symtable.SymbolTable, defined: set[str]) -> str:
-    """The first name that no scope binds, or ""."""
-    for symbol in table.get_symbols():
-        name = symbol.get_name()
-        unbound = symbol.is_global() or (
-            table.get_type() == "module" and not symbol.is_assigned() and not symbol.is_imported()
-        )
-        if symbol.is_referenced() and unbound and name not in defined and name not in _BUILTINS:
-            return name
-    for child in table.get_children():
-        undefined = _undefined(child, defined)
-        if undefined:
-            return undefined
-    return ""
+@lru_cache(maxsize=64)
+def _undefined_names(source: str) -> frozenset[str]:
+    """Names that are read and that no scope binds (those of a star import among them)."""
+    table = symtable.symtable(source, "policy", "exec")
+    bound = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    return frozenset(_free_names(table)) - bound - _BUILTINS
+
+
+def _free_names(table: symtable.SymbolTable) -> set[str]:
+    """Names that a scope or one inside of it reads from the module or beyond."""
+    at_top = table.get_type() == "module"
+    names = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (at_top or s.is_global())}
+    return names.union(*(_free_names(child) for child in table.get_children()))

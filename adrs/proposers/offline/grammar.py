@@ -66,6 +66,10 @@ class Grammar:
         """A positive constant, log-uniform around one, for the constant operator to tune."""
         return as_text(float(f"{10 ** self.rng.uniform(-1.5, 0.7):.2g}"))
 
+    def threshold(self) -> str:
+        """A positive constant of any size, for what a number is compared with."""
+        return as_text(float(f"{10 ** self.rng.uniform(-2.0, 5.0):.1g}"))
+
     def terminal(self, kind: Kind, avoid: str = "") -> str | None:
         """A value of the kind that is in scope; for arrays also scalars, which broadcast."""
         if kind.is_array:
@@ -132,7 +136,7 @@ class Grammar:
                 continue
             if fits(kind.shape, shape):
                 texts.append(name)
-            if kind.shape == shape and shape:
+            if kind.shape == shape and len(shape) > 1:
                 texts.append(f"{name}.mean(axis=-1, keepdims=True)")
                 texts.append(f"{name}.max(axis=-1, keepdims=True)")
             if len(kind.shape) > 1 and fits(kind.shape[1:], shape):

@@ -20,9 +20,9 @@ class Use:
     changes: frozenset[str]
     leaves: bool  # contains return, break, continue or raise
 
-    def conflicts(self, other: Use) -> bool:
-        """Whether the order of the two statements can matter."""
-        mine, theirs = self.writes | self.changes, other.writes | other.changes
+    def conflicts(self, other: Use, constant: frozenset[str]) -> bool:
+        """Whether the order of the two statements can matter, when the names in `constant` are never changed."""
+        mine, theirs = self.writes | self.changes - constant, other.writes | other.changes - constant
         return bool(mine & (other.reads | theirs) or theirs & self.reads)
 
 

@@ -264,7 +264,7 @@ def _annotated(node: cst.FunctionDef, declared: Declarations) -> dict[str, Kind]
         body=cst.SimpleStatementSuite([cst.Pass()]), decorators=[], leading_lines=[], returns=None
     )
     function = ast.parse(text_of(header).strip()).body[0]
-    assert isinstance(function, ast.FunctionDef)
+    assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
     return parameter_kinds(function.args, declared)
 
 

@@ -43,7 +43,7 @@ def spread(members):
 
 def place(weight, num_replicas, num_gpus):
     """Place each layer on its own."""
-    num_layers, num_experts = weight.shape
+    num_layers = len(weight)
     placement = np.zeros((num_layers, num_replicas), dtype=np.int64)
     for layer in range(num_layers):
         load = weight[layer].astype(np.float64)

@@ -44,7 +44,7 @@ def nearly_full(free):
 
 def choose(cpu, memory, free):
     """The host with the best score among those with room."""
-    num_hosts, num_resources = free.shape
+    num_hosts = len(free)
     if num_hosts == 0:
         return -1
     closed = nearly_full(free)

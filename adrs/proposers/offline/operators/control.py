@@ -21,7 +21,7 @@ def _comparison(context: Context, spot: Spot) -> str | None:
     left, right = grammar.fresh(FLOAT), grammar.terminal(FLOAT)
     if left is None or right is None or left == right:
         return None
-    bound = context.pick([right, f"{grammar.constant()} * {right}", grammar.constant()])
+    bound = context.pick([right, f"{grammar.constant()} * {right}", grammar.threshold()])
     return f"{left} {context.pick(['<', '>'])} {bound}"
 
 
@@ -60,6 +60,9 @@ def _condition(context: Context) -> Edit | None:
 
 
 def _is_whole(spot: Spot) -> bool:
+    """Whether it is all of a test; tests of `is None` are left alone, for what they guard would fail."""
+    if isinstance(spot.node, cst.Comparison) and isinstance(spot.node.comparisons[0].operator, cst.Is | cst.IsNot):
+        return False
     return spot.parent is not None and isinstance(spot.parent.node, cst.If | cst.While | cst.IfExp | cst.CompIf)
 
 
@@ -143,5 +146,5 @@ OPERATORS = [
     Operator("condition", 1.0, _condition),
     Operator("branch", 0.5, _branch),
     Operator("leave", 0.5, _leave),
-    Operator("repeat", 0.5, _repeat),
+    Operator("repeat", 0.3, _repeat),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import libcst as cst
 
 from adrs.proposers.offline.kinds import Kind
@@ -10,9 +12,10 @@ from adrs.proposers.offline.operators.base import Context, Edit, Operator
 from adrs.proposers.offline.operators.modules import at_top, before_function, inner_block, unused_name
 from adrs.proposers.offline.spots import Spot, text_of
 
-# `before` is the array that the last call with the same shape was given (`ema`: what it made of it)
+# {before} is what {memory} holds for the shape: the last input, or for `average` and `peak` what was made of it
 _FORECASTS = {
     "average": ("{x} = {before} + {c} * ({x} - {before})", "{memory}[{x}.shape] = {x}.copy()"),
+    "peak": ("{x} = {np}.maximum({x}, {c} * {before})", "{memory}[{x}.shape] = {x}.copy()"),
     "highest": ("{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x}, {c} * {before})"),
     "trend": ("{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x} + {c} * ({x} - {before}), 0.0)"),
     "margin": ("{memory}[{x}.shape] = {x}", "{x} = {x} + {c} * {np}.abs({x} - {before})"),
@@ -21,27 +24,33 @@ _FORECASTS = {
 
 def _forecast(context: Context) -> Edit | None:
     """Replace an array that enters an interface function by a blend with what entered it before."""
-    inputs = [(function, name) for function in _interface_functions(context) for name in _arrays(context, function)]
-    if not inputs:
+    options = [
+        (function, name, way)
+        for function in _interface_functions(context)
+        for name in _arrays(context, function)
+        for way, form in _FORECASTS.items()
+        if (way == "average" or _numpy(function)) and not _is_used(form, name, context.program.source)
+    ]
+    if not options:
         return None
-    function, name = context.pick(inputs)
-    numpy = _numpy(function)
-    way = context.pick([way for way in _FORECASTS if numpy or way == "average"])
+    function, name, way = context.pick(options)
     memory = unused_name(f"_recent_{name}", context.program.source)
     before = unused_name(f"earlier_{name}", context.program.source)
-    values = {
-        "x": name,
-        "before": before,
-        "memory": memory,
-        "np": numpy,
-        "c": as_text(round(context.rng.uniform(0.1, 0.9), 2)),
-    }
+    share = as_text(round(context.rng.uniform(0.1, 0.9), 2))
+    values = {"x": name, "before": before, "memory": memory, "np": _numpy(function), "c": share}
     lines = [f"{before} = {memory}.get({name}.shape, {name})", *(form.format(**values) for form in _FORECASTS[way])]
     changed = function.replaced(at_top(function, [cst.parse_statement(line) for line in lines]))
-    return Edit(
-        before_function(changed, cst.ensure_type(function.node, cst.FunctionDef).name.value, [_empty(memory)]),
-        f"{way} of {name} over calls",
-    )
+    owner = cst.ensure_type(function.node, cst.FunctionDef).name.value
+    return Edit(before_function(changed, owner, [_empty(memory)]), f"{way} of {name} over calls")
+
+
+def _is_used(forms: tuple[str, str], name: str, source: str) -> bool:
+    """Whether the same forecast is in place: a second one hardly changes anything."""
+    marks = {"x": name, "before": "BEFORE", "memory": "MEMORY", "np": "NP", "c": "SHARE"}
+    pattern = r"\s+".join(re.escape(form.format(**marks)) for form in forms)
+    for mark, value in (("BEFORE", r"\w+"), ("MEMORY", r"\w+"), ("NP", r"\w+"), ("SHARE", r"[\d.e+-]+")):
+        pattern = pattern.replace(mark, value)
+    return re.search(pattern, source) is not None
 
 
 def _empty(name: str) -> cst.SimpleStatementLine:
@@ -85,26 +94,29 @@ def _keep(context: Context) -> Edit | None:
     node = cst.ensure_type(function.node, cst.FunctionDef)
     planner = unused_name(f"_plan_{node.name.value}", context.program.source)
     answers = unused_name(f"_answers_{node.name.value}", context.program.source)
-    kinds = _parameters(context, function)
-    key = ", ".join([f"{name}.shape", *(p for p, kind in kinds.items() if kind.base in ("int", "str", "bool"))])
     threshold = as_text(round(context.rng.uniform(0.02, 0.3), 3))
-    numpy = _numpy(function)
+    keeper = _keeper(node, name, _parameters(context, function), planner, answers, threshold, _numpy(function))
+    renamed = node.with_changes(name=cst.Name(planner))
+    module = function.spliced([renamed, keeper.with_changes(leading_lines=[cst.EmptyLine(indent=False)] * 2)])
+    note = f"keep the answer while {name} moves by less than {threshold}"
+    return Edit(before_function(module, planner, [_empty(answers)]), note)
+
+
+def _keeper(
+    node: cst.FunctionDef, name: str, kinds: dict[str, Kind], planner: str, answers: str, threshold: str, numpy: str
+) -> cst.FunctionDef:
+    """A function of the same signature that calls the planner when the array `name` has moved."""
+    header = node.with_changes(leading_lines=[], decorators=[], body=cst.SimpleStatementSuite([cst.Pass()]))
+    key = ", ".join([f"{name}.shape", *(p for p, kind in kinds.items() if kind.base in ("int", "str", "bool"))])
     text = (
-        f"{text_of(node.with_changes(leading_lines=[], decorators=[], body=cst.SimpleStatementSuite([cst.Pass()]))).strip()[:-4].rstrip()}\n"
+        f"{text_of(header).strip().removesuffix('pass').rstrip()}\n"
         f"    key = ({key},)\n"
         f"    known = {answers}.get(key)\n"
         f"    if known is None or {numpy}.abs({name} - known[0]).sum() > {threshold} * {numpy}.abs(known[0]).sum():\n"
         f"        known = {answers}[key] = ({name}, {planner}({', '.join(kinds)}))\n"
         f"    return known[1]\n"
     )
-    keeper = cst.ensure_type(cst.parse_statement(text), cst.FunctionDef)
-    blank = [cst.EmptyLine(indent=False)] * 2
-    renamed = node.with_changes(name=cst.Name(planner))
-    module = function.spliced([renamed, keeper.with_changes(leading_lines=blank)])
-    return Edit(
-        before_function(module, planner, [_empty(answers)]),
-        f"keep the answer while {name} moves by less than {threshold}",
-    )
+    return cst.ensure_type(cst.parse_statement(text), cst.FunctionDef)
 
 
 OPERATORS = [

@@ -137,7 +137,7 @@ def _flipped(text: str) -> str:
 
 
 def _slice(context: Context) -> Edit | None:
-    """Move, add or drop a bound of a slice of a list, or cut a list that is iterated over."""
+    """Move, add or drop a bound of a slice."""
     slices = [spot for spot in context.program.sites.slices if spot.allowed]
     if not slices:
         return None
@@ -145,15 +145,12 @@ def _slice(context: Context) -> Edit | None:
     node = cst.ensure_type(spot.node, cst.Slice)
     bound = context.pick(["lower", "upper"])
     old = node.lower if bound == "lower" else node.upper
-    if old is not None and context.rng.random() < 0.3:
-        new = None
-    else:
-        new = _moved_bound(context, spot, old)
-    changed = node.with_changes(**{bound: new})
+    dropped = old is not None and context.rng.random() < 0.3
+    changed = node.with_changes(**{bound: None if dropped else _moved_bound(context, old)})
     return Edit(spot.replaced(changed), f"[{text_of(node)}] -> [{text_of(changed)}]")
 
 
-def _moved_bound(context: Context, spot: Spot, old: cst.BaseExpression | None) -> cst.BaseExpression:
+def _moved_bound(context: Context, old: cst.BaseExpression | None) -> cst.BaseExpression:
     if old is None:
         return cst.parse_expression(context.pick(["1", "2", "-1", "4"]))
     return cst.parse_expression(context.pick([f"{operand(old)} + 1", f"{operand(old)} // 2", f"{operand(old)} * 2"]))

@@ -76,7 +76,8 @@ def _exchangeable(spot: Spot, other: cst.CSTNode) -> bool:
         return False
     first, second = use_of(spot.node), use_of(other)
     fresh = first.writes - spot.scope.keys()
-    return not second.leaves and not fresh & second.reads and first.conflicts(second)
+    modules = frozenset(name for name, kind in spot.scope.items() if kind.base == "module")
+    return not second.leaves and not fresh & second.reads and first.conflicts(second, modules)
 
 
 def _copy(context: Context) -> Edit | None:
@@ -137,7 +138,7 @@ def _enters(spot: Spot, name: str) -> bool:
 
 
 OPERATORS = [
-    Operator("delete", 1.0, _delete),
+    Operator("delete", 0.7, _delete),
     Operator("reorder", 0.7, _swap),
     Operator("copy", 0.5, _copy),
     Operator("adjust", 2.0, _adjust),

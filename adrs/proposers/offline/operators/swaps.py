@@ -46,7 +46,8 @@ def _comparison(context: Context) -> Edit | None:
     spot = context.pick(spots)
     node = cst.ensure_type(spot.node, cst.Comparison)
     target = node.comparisons[0]
-    if context.rng.random() < 0.25 and len(node.comparisons) == 1:
+    symmetric = isinstance(target.operator, cst.Equal | cst.NotEqual)
+    if context.rng.random() < 0.25 and len(node.comparisons) == 1 and not symmetric:
         swapped = f"{operand(target.comparator)} {_sign(target.operator)} {operand(node.left)}"
         return substitute(spot, cst.parse_expression(swapped))
     operator = context.pick(_COMPARISONS[type(target.operator)])()
