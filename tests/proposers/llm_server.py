@@ -1,10 +1,11 @@
 """An OpenAI-compatible chat endpoint that does as it is told, over real HTTP on 127.0.0.1.
 
 In a test:  `with ScriptedServer(lambda request, n: Behaviour(reply="...")) as server: ... server.base_url`
-As a process:  `python llm_server.py --port 0 --print-port --mode mutate --log FILE [--median 2 --sigma 0.6]`
+As a process:  `python llm_server.py --port 0 --print-port --mode mutate --log FILE [--latency lognormal]`
 
 The log has one JSON line when a request was read whole (`event: "request"`) and one when its answer was written whole
-(`event: "answered"`). `id` is also in the answer, `client_id` is the caller's `X-Client-Request-Id`.
+(`event: "answered"`, with the `seconds` that took). `id` is also in the answer, `client_id` is the caller's
+`X-Client-Request-Id`.
 """
 
 from __future__ import annotations
@@ -76,6 +77,9 @@ class Latency:
         return self.median * rng.lognormvariate(0.0, self.sigma)
 
 
+HOSTED = Latency(median=2.0, sigma=0.6, slow_share=0.01, slow_seconds=60.0)  # as a hosted model behaves
+
+
 class ChatServer:
     """The asyncio server: HTTP/1.1 with keep-alive, one script, counters."""
 
@@ -122,7 +126,8 @@ class ChatServer:
         n = len(self.received)
         path = head[0].split(" ")[1]
         self.received.append(Received(f"{self._prefix}-{n}", path, headers, json.loads(body or b"null")))
-        self._write_log("request", n)
+        self._write_log("request", n, 0.0)
+        began = time.monotonic()
         self.in_flight += 1
         self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
         try:
@@ -132,7 +137,7 @@ class ChatServer:
             self.in_flight -= 1
         if not await self._answer(writer, behaviour, n):
             return False
-        self._write_log("answered", n)
+        self._write_log("answered", n, time.monotonic() - began)
         return True
 
     async def _answer(self, writer: asyncio.StreamWriter, behaviour: Behaviour, n: int) -> bool:
@@ -168,7 +173,7 @@ class ChatServer:
             }
         return json.dumps(document).encode()
 
-    def _write_log(self, event: str, n: int) -> None:
+    def _write_log(self, event: str, n: int, seconds: float) -> None:
         if self._log is None:
             return
         received = self.received[n]
@@ -176,6 +181,7 @@ class ChatServer:
         line = {
             "event": event,
             "time": time.time(),
+            "seconds": seconds,
             "id": received.id,
             "n": n,
             "client_id": received.headers.get("x-client-request-id", ""),
@@ -315,7 +321,8 @@ def _unique(lines: list[str], row: int) -> str:
 
 
 async def _serve_forever(arguments: argparse.Namespace) -> None:
-    latency = Latency(arguments.median, arguments.sigma, arguments.slow_share, arguments.slow_seconds, arguments.seed)
+    own = Latency(arguments.median, arguments.sigma, arguments.slow_share, arguments.slow_seconds, arguments.seed)
+    latency = HOSTED if arguments.latency == "lognormal" else own
     server = ChatServer(Mutate(arguments.fault_share, arguments.seed), latency, arguments.log)
     port = await server.start(arguments.port)
     if arguments.print_port:
@@ -329,7 +336,8 @@ def main() -> None:
     parser.add_argument("--print-port", action="store_true", help="print the port, then serve until killed")
     parser.add_argument("--mode", choices=["mutate"], default="mutate")
     parser.add_argument("--log", type=Path)
-    parser.add_argument("--median", type=float, default=0.0, help="seconds of latency")
+    parser.add_argument("--latency", choices=["none", "lognormal"], default="none", help="lognormal: see HOSTED")
+    parser.add_argument("--median", type=float, default=0.0, help="seconds of latency, instead of --latency")
     parser.add_argument("--sigma", type=float, default=0.6)
     parser.add_argument("--slow-share", type=float, default=0.0)
     parser.add_argument("--slow-seconds", type=float, default=60.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from proposers import llm_server
 from proposers.llm_cases import SOURCE, MemoryJournal, request
-from proposers.llm_server import Latency, mutated, parent_of
+from proposers.llm_server import HOSTED, mutated, parent_of
 
 from adrs.proposers.base import Proposal
 from adrs.proposers.edits import apply_reply
@@ -45,6 +45,7 @@ def test_as_a_process_it_mutates_and_logs(tmp_path: Path) -> None:
     names = {f"adrs-{slot}-{slot * 10}" for slot in range(6)}
     for event in ("request", "answered"):
         assert {line["client_id"] for line in lines if line["event"] == event} == names
+    assert all(line["seconds"] >= 0 for line in lines)
     assert len({line["id"] for line in lines}) == 6 and all(line["time"] > 1.7e9 for line in lines)
 
 
@@ -77,7 +78,7 @@ def test_its_mutations_apply(source: str) -> None:
 
 
 def test_latency_is_log_normal_with_a_tail() -> None:
-    latency = Latency(median=2.0, sigma=0.6, slow_share=0.01, slow_seconds=60)
+    latency = HOSTED
     drawn = [latency.draw(n) for n in range(5000)]
     logs = sorted(drawn)
     assert statistics.median(drawn) == pytest.approx(2.0, rel=0.05)
