@@ -27,7 +27,8 @@ class Located:
 
     def fail(self, message: str) -> NoReturn:
         """Raises InputError, one line that starts with the place."""
-        raise InputError(f"{self.origin}: {self.field}: {message}" if self.field else f"{self.origin}: {message}")
+        place = f"{self.origin}: {self.field}" if self.field else self.origin
+        raise InputError(_one_line(f"{place}: {message}"))
 
     def plain(self) -> Any:
         """The value as plain data."""
@@ -91,7 +92,7 @@ def override(tree: Located, assignment: str) -> None:
     dotted, equals, text = assignment.partition("=")
     keys = [key.strip() for key in dotted.split(".")]
     if not equals or not all(keys):
-        raise InputError(f"{origin}: expected key=value with a dotted key, for example limits.cpu_seconds=5")
+        raise InputError(_one_line(f"{origin}: expected key=value with a dotted key, for example limits.cpu_seconds=5"))
     value = _parse(text, origin, dotted.strip(), line_numbers=False)
     place = tree
     for depth, key in enumerate(keys[:-1], start=1):
@@ -99,7 +100,8 @@ def override(tree: Located, assignment: str) -> None:
             place.value[key] = Located({}, origin, ".".join(keys[:depth]))
         place = place.value[key]
         if not isinstance(place.value, dict):
-            raise InputError(f"{origin}: `{place.field}` is {place.kind} in {place.origin}, it has no fields to set")
+            message = f"{origin}: `{place.field}` is {place.kind} in {place.origin}, it has no fields to set"
+            raise InputError(_one_line(message))
     place.value[keys[-1]] = value
 
 
@@ -121,7 +123,7 @@ def _parse(text: str, origin: str, field: str, *, line_numbers: bool) -> Located
         return _located(loader, node, f"{origin}:" if line_numbers else origin, field, line_numbers, 0)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a tagged scalar such as `!!int abc`
         where = f"{origin}:{_line_of(error, text)}" if line_numbers else origin
-        raise InputError(f"{where}: not valid YAML: {_reason(error)}") from None
+        raise InputError(_one_line(f"{where}: not valid YAML: {_reason(error)}")) from None
 
 
 def _located(loader: _Loader, node: yaml.Node, prefix: str, field: str, numbered: bool, depth: int) -> Located:
@@ -159,6 +161,10 @@ def _key(loader: _Loader, node: yaml.Node, prefix: str, field: str, numbered: bo
     return key
 
 
+def _one_line(message: str) -> str:
+    return " ".join(message.splitlines())
+
+
 def _line_of(error: Exception, text: str) -> int:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return error.problem_mark.line + 1
@@ -172,7 +178,7 @@ def _reason(error: Exception) -> str:
         return ", ".join(part for part in (error.problem, error.context) if part)
     if isinstance(error, yaml.reader.ReaderError):
         return f"{error.reason} (character {error.character!r})"
-    return " ".join(str(error).split())
+    return str(error)
 
 
 class Section:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from adrs.errors import InputError
 from adrs.evaluation.outcome import Inspection, Limits
@@ -160,6 +162,19 @@ MISTAKES = [
 @pytest.mark.parametrize(("text", "expected"), MISTAKES, ids=[expected[:40] for _, expected in MISTAKES])
 def test_a_mistake_is_one_line_with_place_and_mend(folder: Path, text: str, expected: str) -> None:
     assert expected in mistake(folder, text)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    at=st.integers(0, len(VALID) - 1),
+    length=st.integers(0, 12),
+    put=st.text(st.sampled_from("{}[]:,-?!&*#|>'\"%@`~\\ \n\ttrue0.e9é\x00\u2028<="), max_size=6),
+)
+def test_a_damaged_file_never_ends_in_a_traceback(folder: Path, at: int, length: int, put: str) -> None:
+    try:
+        load(folder, VALID[:at] + put + VALID[at + length :])
+    except InputError as error:
+        assert len(str(error).splitlines()) == 1
 
 
 def test_unreadable_files(folder: Path) -> None:
