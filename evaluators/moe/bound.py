@@ -100,10 +100,10 @@ def fewest_nodes_per_token(
     k = chosen.shape[1]
     first, second = np.triu_indices(k, 1)
     keys = (chosen[:, first] * experts + chosen[:, second]).ravel()
-    together = np.bincount(keys, weights=np.repeat(tokens, len(first)), minlength=experts * experts)
-    together = together.reshape(experts, experts)
+    one_way = np.bincount(keys, weights=np.repeat(tokens, len(first)), minlength=experts * experts)
+    together = one_way.reshape(experts, experts).astype(np.float32)  # exact: token counts stay far below 2^24
     together = together + together.T
     partners = min(node_slots - 1, experts - 1)
-    heaviest = np.partition(together, experts - partners, axis=1)[:, experts - partners :] if partners else 0.0
-    pairs = float(np.sum(heaviest)) / 2 / max(float(tokens.sum()), 1.0)
+    heaviest = np.partition(together, experts - partners, axis=1)[:, experts - partners :] if partners else np.zeros(1)
+    pairs = float(heaviest.sum(dtype=np.float64)) / 2 / max(float(tokens.sum()), 1.0)
     return float(k * k / (k + 2 * pairs))
