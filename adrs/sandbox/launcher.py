@@ -29,7 +29,7 @@ Reply = TypeVar("Reply")
 
 
 class ForkServerDied(Exception):
-    """The fork-server ended, and with it all its policy processes."""
+    """The fork-server ended, and with it all its policy processes; or one of these before it knew its candidate."""
 
 
 class PolicyProcess:
@@ -105,7 +105,7 @@ class ForkServer:
         process = PolicyProcess(ours, descriptor, lambda: self._reap(forked.pid))
         try:
             return process, _await_ready(ours)
-        except HouseError:
+        except (HouseError, ForkServerDied):
             process.end()
             raise
 
@@ -159,7 +159,7 @@ def _await_ready(connection: socket.socket) -> str:
     try:
         ready: child.Ready = channel.decoder(child.Ready).decode(channel.receive()[1])
     except (TimeoutError, wire.Disconnected):
-        raise HouseError("sandbox_unavailable", "a policy process ended before it was confined") from None
+        raise ForkServerDied from None
     if ready.error:
         raise HouseError("sandbox_unavailable", f"no policy can be jailed here: {ready.error}; see `adrs doctor`")
     connection.settimeout(None)

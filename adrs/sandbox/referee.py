@@ -101,7 +101,9 @@ class Referee:
                 return self._play(request.source, workload, request.limits)
             except ForkServerDied:
                 self._drop_fork_server()
-        raise HouseError("sandbox_unavailable", "the fork-server died twice during one evaluation")
+        raise HouseError(
+            "sandbox_unavailable", "policy processes cannot be had: the fork-server died twice during one evaluation"
+        )
 
     def _play(self, source: str, workload: Workload, limits: Limits) -> messages.Evaluated:
         process, _ = self._server().spawn(limits.cpu_seconds, limits.memory_mb)

@@ -1,0 +1,120 @@
+"""No process outlives its run, whoever is killed, and whoever is killed is noticed or replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adrs.evaluation.executor import EvaluatorSpec
+from adrs.evaluation.local import LocalExecutor
+from adrs.evaluation.outcome import Limits
+
+EVALUATOR = f"{Path(__file__).with_name('machine.py')}:Machine"
+COORDINATOR = """
+import asyncio, sys
+from adrs.evaluation.executor import EvaluatorSpec
+from adrs.evaluation.local import LocalExecutor
+from adrs.evaluation.outcome import Limits
+
+async def main():
+    executor = LocalExecutor(EvaluatorSpec(sys.argv[1]), jobs=2)
+    workload = (await executor.workloads("train"))[0]
+    spinning = "while True: pass"
+    limits = Limits(cpu_seconds=600)
+    await asyncio.gather(*(executor.submit(spinning, workload, limits) for _ in range(2)))
+
+asyncio.run(main())
+"""
+PROCESSES = 8  # coordinator, clerk, and two slots with referee, fork-server and policy process each
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, itself first."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            found.extend(map(int, task.read_text().split()))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pids: list[int], seconds: float = 10) -> list[int]:
+    deadline = time.monotonic() + seconds
+    while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
+
+
+@pytest.fixture
+def busy_run() -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """A coordinator with two endless evaluations under way, and the pids of all its processes."""
+    coordinator = subprocess.Popen([sys.executable, "-c", COORDINATOR, EVALUATOR], start_new_session=True)
+    pids: list[int] = []
+    while len(pids) < PROCESSES and coordinator.poll() is None:
+        time.sleep(0.02)
+        pids = descendants(coordinator.pid)
+    yield coordinator, pids
+    for pid in reversed(pids):
+        if alive(pid):
+            os.kill(pid, signal.SIGKILL)
+    coordinator.wait()
+
+
+@pytest.mark.parametrize("whom", ["coordinator", "group"])
+def test_nothing_survives_a_killed_coordinator(busy_run: tuple[subprocess.Popen[bytes], list[int]], whom: str) -> None:
+    coordinator, pids = busy_run
+    assert len(pids) == PROCESSES
+    (os.kill if whom == "coordinator" else os.killpg)(coordinator.pid, signal.SIGKILL)
+    coordinator.wait()
+    assert wait_until_gone(pids) == []
+
+
+def test_nothing_survives_a_closed_executor() -> None:
+    async def run() -> list[int]:
+        executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
+        workload = (await executor.workloads("train"))[0]
+        task = asyncio.create_task(executor.submit("while True: pass", workload, Limits(cpu_seconds=600)))
+        while len(pids := descendants(os.getpid())) < 5:
+            await asyncio.sleep(0.02)
+        task.cancel()
+        await executor.close()
+        return pids[1:]
+
+    assert wait_until_gone(asyncio.run(run())) == []
+
+
+@pytest.mark.parametrize("whom", ["fork-server", "policy"])
+def test_an_evaluation_survives_the_death_of_its_helpers(whom: str) -> None:
+    """The fork-server is replaced and the evaluation repeated; a killed policy process is the policy's own end."""
+    source = "def choose(queue, history):\n    return 0\nfor _ in range(10**8 if SLOW else 0): pass\n"
+
+    async def run() -> str:
+        executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
+        try:
+            workload = (await executor.workloads("train"))[0]
+            clerk = set(descendants(os.getpid()))
+            task = asyncio.create_task(executor.submit(source.replace("SLOW", "True"), workload, Limits()))
+            while len(fresh := [pid for pid in descendants(os.getpid()) if pid not in clerk]) < 3:
+                await asyncio.sleep(0.02)
+            while "Seccomp:\t2" not in Path(f"/proc/{fresh[2]}/status").read_text():
+                await asyncio.sleep(0.02)
+            os.kill(fresh[1 if whom == "fork-server" else 2], signal.SIGKILL)
+            return (await task).status
+        finally:
+            await executor.close()
+
+    assert asyncio.run(run()) == {"fork-server": "ok", "policy": "memory"}[whom]
