@@ -92,7 +92,7 @@ def resume(directory: Path, *, budget: Budget | None = None, options: Options | 
         AdrsError: the run had to stop again.
     """
     options = options or Options()
-    archive_file(directory)
+    ArchiveReader.read(archive_file(directory)).close()  # before anything is written beside it
 
     async def go_on(archive: Archive, info: RunInfo, problem: Problem) -> Result:
         limit = _required(budget or problem.budget, replayed=info.proposer["kind"] == "replay")
