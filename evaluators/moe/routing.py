@@ -75,7 +75,8 @@ def _fit_choices(
 ) -> npt.NDArray[np.int16]:
     """Top-k choices of each type by logits plus Gumbel noise, the logits fitted so that usage comes near `target`."""
     # Gumbel = -log of an exponential; single precision is enough for a draw and takes half the time
-    noise = -np.log(rng.standard_exponential((len(frequency), model.experts), dtype=np.float32))
+    draws = rng.standard_exponential((len(frequency), model.experts), dtype=np.float32)
+    noise = -np.log(np.maximum(draws, np.float32(1e-30)))
     logits = np.log(target).astype(np.float32)
     for _ in range(FITTING_ROUNDS):
         chosen = choose(logits + noise, model)

@@ -15,8 +15,8 @@ from typing import Any
 from adrs.evaluation.protocol import Split, Workload
 from evaluators.moe.traffic import Drift, Scenario, Serving
 
-TEST_SEEDS = 2  # instances of each regime in the test split
-VALIDATION_SEEDS = 1
+TEST_SEEDS = 3  # instances of each regime in the test split
+TEST_CLUSTERS = 24  # at least so many instances, also where few regimes are left
 
 
 def _regime(
@@ -50,24 +50,25 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int, models: tuple[str, ...] | None) -> list[Workload]:
     """The synthetic workloads of a split, cheapest first; of all models, or of those named."""
-    if split == "train":
-        seeds, regimes = [1], FAMILIAR
-    elif split == "validation":
-        seeds, regimes = [1001 + k for k in range(VALIDATION_SEEDS)], FAMILIAR
-    else:
-        seeds, regimes = [_salted(salt, k) for k in range(TEST_SEEDS)], FAMILIAR | SHIFTED
+    regimes = FAMILIAR | SHIFTED if split == "test" else FAMILIAR
+    kept = {name: scenario for name, scenario in regimes.items() if models is None or scenario.model in models}
     return [
         Workload(f"{regime}-{seed}", regime, f"{regime}-{seed}", _parameters(scenario, seed))
-        for regime, scenario in regimes.items()
-        if models is None or scenario.model in models
-        for seed in seeds
+        for regime, scenario in kept.items()
+        for seed in _seeds(split, salt, regime, len(kept))
     ]
 
 
-def _salted(salt: int, index: int) -> int:
-    """A seed above those of train and validation that depends on the salt."""
-    digest = hashlib.sha256(f"moe:{salt}:{index}".encode()).digest()
-    return 10_000 + int.from_bytes(digest[:4], "big") % 2_000_000_000
+def _seeds(split: Split, salt: int, regime: str, regimes: int) -> list[int]:
+    """One seed for train, another for validation; for test as many as are needed, above those and by the salt."""
+    if split != "test":
+        return [_draw(f"{split}:{regime}", 10_000)]
+    instances = max(TEST_SEEDS, -(-TEST_CLUSTERS // regimes))
+    return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(instances)]
+
+
+def _draw(key: str, below: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"moe:{key}".encode()).digest()[:8], "big") % below
 
 
 def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def test_splits_share_no_instance_and_test_has_enough_clusters() -> None:
     seeds = {split: {w.parameters["seed"] for w in listed} for split, listed in by_split.items()}
     assert not seeds["train"] & seeds["validation"]
     assert not seeds["test"] & (seeds["train"] | seeds["validation"])
+    assert all(len(seeds[split]) == len(by_split[split]) for split in SPLITS)  # regimes share no router either
     assert 6 <= len(by_split["train"]) <= 8
     assert len({workload.cluster for workload in by_split["test"]}) >= 24
 
@@ -122,9 +123,11 @@ def test_same_salt_same_test_workloads_another_salt_others() -> None:
     assert not set(hashes[0]) & set(hashes[2])
 
 
-def test_models_restrict_the_workloads() -> None:
-    names = {workload.parameters["model"] for workload in ExpertPlacement(models=CHEAP).workloads("test", 0)}
-    assert names == set(CHEAP)
+def test_models_restrict_the_workloads_but_leave_enough_clusters_to_verify() -> None:
+    for models in (CHEAP, CHEAP[:1]):
+        workloads = ExpertPlacement(models=models).workloads("test", 0)
+        assert {workload.parameters["model"] for workload in workloads} == set(models)
+        assert len({workload.cluster for workload in workloads}) >= 24
 
 
 @pytest.mark.parametrize(

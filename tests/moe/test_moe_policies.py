@@ -96,7 +96,7 @@ def test_there_is_head_room_above_eplb() -> None:
     evaluator = ExpertPlacement()
     rivals = ("deepseek_eplb_hierarchical", "deepseek_eplb_global")
     gains = []
-    for workload in evaluator.workloads("test", 20_260)[2::4]:
+    for workload in evaluator.workloads("test", 20_260)[::6]:
         score = evaluator.run(workload, policy("forecasting"))["gap_closed"]
         gains.append([score - evaluator.run(workload, policy(name))["gap_closed"] for name in rivals])
     assert np.mean(gains, axis=0).min() > 0.02
