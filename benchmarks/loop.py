@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -35,10 +35,12 @@ from adrs.evolution import Evolution, Progress
 from adrs.planner import StrategyPlanner
 from adrs.problem import Budget, Objective, Search
 from adrs.proposers.base import Brief, Candidate, Proposal, Proposer, Request
+from adrs.proposers.llm import LlmConfig, LlmProposer
 from adrs.search import build_strategy
 
 INTERFACE = Interface((Function("decide", ("n",), 1, ""),), "def decide(n: int) -> int: ...")
 BRIEF = Brief("loop", "Loop", "Return a number.", INTERFACE, "maximize value (mean over the workloads)", 64)
+IN_FLIGHT = 32
 WORKLOADS = [Listed("train", 0, i, f"w{i}", "r", f"c{i}", f"hash-{i}", {"value": 1.0}) for i in range(8)]
 
 
@@ -85,7 +87,7 @@ class FreeExecutor:
 
     async def submit(self, source: str, workload: Listed, limits: Limits, repeat: int = 0) -> Evaluation:
         value = random.Random(f"{source[:20]}{workload.hash}").random()
-        metrics = {name: value for name in ("value", "throughput", "makespan", "p50", "p99", "moved_gb")}
+        metrics = dict.fromkeys(("value", "throughput", "makespan", "p50", "p99", "moved_gb"), value)
         return Evaluation("ok", metrics, seconds=0.01)
 
     async def close(self) -> None:
@@ -93,7 +95,12 @@ class FreeExecutor:
 
 
 def evolution(
-    path: Path, proposer: Proposer, executor: Executor, train: Sequence[Listed], budget: Budget, observer: Any
+    path: Path,
+    proposer: Proposer,
+    executor: Executor,
+    train: Sequence[Listed],
+    budget: Budget,
+    observer: Callable[[Progress], None],
 ) -> Evolution:
     info = RunInfo(
         problem="loop", problem_hash="", snapshot="{}", fingerprint="free", limits_hash="", seed=0,
@@ -129,21 +136,16 @@ def scale(folder: Path, sizes: tuple[int, ...] = (100, 1_000, 10_000)) -> None:
 
 
 def calls(folder: Path, minutes: float = 4.0) -> None:
-    """The share of the time in which all 32 calls in flight are being answered; all of it is the ideal."""
-    from adrs.proposers.llm import LlmConfig, LlmProposer
-
+    """The share of the time in which the 32 calls in flight are at the server; all of it is the ideal rate."""
     log = folder / "calls.log"
     server = subprocess.Popen(
-        [sys.executable, "tests/proposers/llm_server.py", "--port", "0", "--print-port", "--mode", "mutate",
-         "--latency", "lognormal", "--log", str(log)],
+        [sys.executable, "tests/proposers/llm_server.py", "--print-port", "--log", str(log),
+         "--median", "2", "--sigma", "0.6", "--slow-share", "0.01", "--slow-seconds", "60"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert server.stdout is not None
-    port = int(server.stdout.readline())
-    os.environ["OPENAI_API_KEY"] = "local"
-    config = LlmConfig(model="local", base_url=f"http://127.0.0.1:{port}/v1", concurrency=32)
-    proposer = LlmProposer(config)
-    began = time.monotonic()
+    url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+    proposer = LlmProposer(LlmConfig(model="local", base_url=url, concurrency=IN_FLIGHT))
     committed = 0
 
     def observer(progress: Progress) -> None:
@@ -156,13 +158,30 @@ def calls(folder: Path, minutes: float = 4.0) -> None:
         await loop.run()
         await proposer.close()
 
+    cpu = time.process_time()
     asyncio.run(measure())
-    elapsed = time.monotonic() - began
-    server.terminate()
-    busy = sum(min(e["seconds"], elapsed) for e in map(json.loads, log.read_text().splitlines()))
+    ended, cpu = time.time(), time.process_time() - cpu
+    server.kill()
+    busy, seconds = _busy(log, ended)
     print(
-        f"\n{committed} candidates in {elapsed:.0f} s: {committed / elapsed:.2f}/s, ideal share {busy / elapsed / 32:.1%}, memory {_memory_mb():.0f} MB"
+        f"\n{IN_FLIGHT} calls in flight for {seconds:.0f} s: {committed / seconds:.2f} candidates/s,"
+        f" {busy:.1%} of the ideal; CPU {1000 * cpu / committed:.1f} ms/candidate with its call,"
+        f" memory {_memory_mb():.0f} MB"
     )
+
+
+def _busy(log: Path, ended: float) -> tuple[float, float]:
+    """Share of the time since the first call in which calls were at the server, and that time in seconds."""
+    busy, arrived = 0.0, {}
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    for event in events:
+        if event["event"] == "request":
+            arrived[event["n"]] = event["time"]
+        else:
+            busy += min(event["time"], ended) - arrived.pop(event["n"])
+    busy += sum(ended - time for time in arrived.values())
+    seconds = ended - events[0]["time"]
+    return busy / IN_FLIGHT / seconds, seconds
 
 
 def evaluations(folder: Path, candidates: int = 120) -> None:
@@ -186,7 +205,7 @@ def evaluations(folder: Path, candidates: int = 120) -> None:
 
     rate, ideal = asyncio.run(measure()), cores / 0.5
     print(
-        f"\n{rate:.2f} candidates/s with evaluations of 0.5 CPU-seconds on {cores} cores: {rate / ideal:.1%} of {ideal:.0f}/s"
+        f"\nevaluations of 0.5 CPU-seconds: {rate:.2f} candidates/s, {rate / ideal:.1%} of {cores} cores' {ideal:.0f}"
     )
 
 

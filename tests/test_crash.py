@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from proposers.llm_server import Latency, ScriptedServer
+from support.llm import steady
 from support.processes import family, survivors
 
 from adrs.archive.digest import digest
@@ -114,6 +116,13 @@ def _is_run(run: Path) -> bool:
             return False
 
 
+def through_llm(run: Path, log: Path, seed: int, base_url: str, lag: int) -> list[str]:
+    return [
+        "evolve", str(PROBLEM), "--proposer", "openai", "--model", "local", "--base-url", base_url, "--lag", str(lag),
+        "--seed", str(seed), "--run", str(run), "--set", f"options.log={log}", "--set", "options.seconds=0.02",
+    ]  # fmt: skip
+
+
 def offline(run: Path, log: Path, seed: int) -> list[str]:
     return [
         "evolve", str(PROBLEM), "--proposer", "offline", "--seed", str(seed), "--run", str(run),
@@ -121,21 +130,70 @@ def offline(run: Path, log: Path, seed: int) -> list[str]:
     ]  # fmt: skip
 
 
-def crash_and_compare(tmp_path: Path, candidates: int, kills: int, seed: int) -> int:
-    log = tmp_path / "begun.log"
-    undisturbed = tmp_path / "undisturbed"
-    budget = ["--candidates", str(candidates)]
-    process = _start([*offline(undisturbed, log, seed), *budget, "--json"])
+def undisturbed(run: Path, begin: Sequence[str], budget: Sequence[str]) -> ArchiveReader:
+    """The same run without a kill."""
+    process = _start([*begin, *budget, "--json"])
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
-    run = tmp_path / "killed"
+    return _reader(run)
+
+
+def crash_and_compare(tmp_path: Path, candidates: int, kills: int, seed: int) -> int:
+    log = tmp_path / "begun.log"
+    budget = ["--candidates", str(candidates)]
+    whole = undisturbed(tmp_path / "whole", offline(tmp_path / "whole", log, seed), budget)
     log.unlink()
+    run = tmp_path / "killed"
     campaign = Campaign(run, offline(run, log, seed), budget, log, random.Random(seed))
     campaign.to_the_end(kills)
-    first, second = _reader(undisturbed), _reader(run)
-    assert digest(first) == digest(second)
-    assert first.count_committed() == second.count_committed() == candidates + 1
+    assert digest(whole) == digest(_reader(run))
+    assert whole.count_committed() == candidates + 1
     return campaign.kills
+
+
+def found(archive: ArchiveReader) -> list[tuple[int, str, str, float | None]]:
+    """What a run of an LLM found; its notes also count the calls that were lost."""
+    return [(c.id, c.source, c.status, c.score) for c in archive.committed()]
+
+
+def assert_no_reply_was_asked_for_again(archive: ArchiveReader, arrived: int, kills: int, lag: int) -> None:
+    journaled = archive.db.execute("SELECT slot, messages, reply FROM llm_call ORDER BY id").fetchall()
+    answered: set[tuple[int, bytes]] = set()
+    for slot, messages, reply in journaled:
+        assert (slot, messages) not in answered
+        if reply is not None:
+            answered.add((slot, messages))
+    lost = sum(1 for _, _, reply in journaled if reply is None)
+    assert lost <= kills * lag
+    assert len(journaled) - lost <= arrived <= len(journaled)  # every call was journaled before it left
+    reserved = archive.db.execute("SELECT sum(reserve_tokens) FROM llm_call WHERE reply IS NULL").fetchone()[0] or 0
+    received = archive.db.execute("SELECT sum(prompt_tokens + reply_tokens) FROM llm_call").fetchone()[0]
+    assert archive.llm_totals().tokens == reserved + received
+
+
+def crash_llm(tmp_path: Path, candidates: int, kills: int, seed: int) -> int:
+    """One call at a time makes a run of this LLM repeatable; four at a time make it race."""
+    total = 0
+    for lag in (1, 4):
+        folder = tmp_path / f"lag-{lag}"
+        folder.mkdir()
+        log, run, budget = folder / "begun.log", folder / "killed", ["--candidates", str(candidates)]
+        with ScriptedServer(steady, Latency(median=0.1)) as server:
+            campaign = Campaign(
+                run, through_llm(run, log, seed, server.base_url, lag), budget, log, random.Random(seed)
+            )
+            campaign.to_the_end(kills)
+            archive = _reader(run)
+            assert_no_reply_was_asked_for_again(archive, server.calls, campaign.kills, lag)
+            if lag == 1:
+                begin = through_llm(folder / "whole", log, seed, server.base_url, lag)
+                assert found(undisturbed(folder / "whole", begin, budget)) == found(archive)
+        again = folder / "again"
+        replay = ["evolve", str(PROBLEM), "--proposer", f"replay:{run}", "--run", str(again),
+                  "--set", f"options.log={log}", "--set", "options.seconds=0.02"]  # fmt: skip
+        assert digest(undisturbed(again, replay, [])) == digest(archive)
+        total += campaign.kills
+    return total
 
 
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
@@ -148,6 +206,21 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
     for seed in range(2, 30):
         (tmp_path / str(seed)).mkdir()
         kills += crash_and_compare(tmp_path / str(seed), candidates=60, kills=50 - kills, seed=seed)
+        if kills >= 50:
+            break
+    assert kills >= 50
+
+
+def test_a_few_kills_lose_no_reply(tmp_path: Path) -> None:
+    assert crash_llm(tmp_path, candidates=10, kills=2, seed=1) >= 2
+
+
+@pytest.mark.slow
+def test_fifty_kills_lose_no_reply(tmp_path: Path) -> None:
+    kills = 0
+    for seed in range(2, 30):
+        (tmp_path / str(seed)).mkdir()
+        kills += crash_llm(tmp_path / str(seed), candidates=40, kills=15, seed=seed)
         if kills >= 50:
             break
     assert kills >= 50
