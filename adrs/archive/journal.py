@@ -54,7 +54,7 @@ class SlotJournal:
 
     def sent(self, model: str, messages: Sequence[Mapping[str, str]], reserve_tokens: int, reserve_usd: float) -> int:
         self.run.reserve(reserve_tokens, reserve_usd)
-        with self.run.archive.transaction() as db:
+        with self.run.archive.transaction(paid=True) as db:
             cursor = db.execute(
                 "INSERT INTO llm_call (slot, model, messages, sent, reserve_tokens, reserve_usd, outcome, message)"
                 " VALUES (?,?,?,?,?,?,'sent','')",
@@ -67,7 +67,7 @@ class SlotJournal:
 
     def received(self, call: int, reply: str, prompt_tokens: int, reply_tokens: int, usd: float) -> None:
         began, reserved_tokens, reserved_usd = self._flying.pop(call)
-        with self.run.archive.transaction() as db:
+        with self.run.archive.transaction(paid=True) as db:
             db.execute(
                 "UPDATE llm_call SET outcome='ok', received=?, seconds=?, reply=?, prompt_tokens=?, reply_tokens=?,"
                 " usd=? WHERE id=?",
@@ -79,7 +79,7 @@ class SlotJournal:
         """A refused call (an HTTP status) cost nothing; one that timed out or broke off keeps its reserve."""
         began, reserved_tokens, reserved_usd = self._flying.pop(call)
         refused = outcome.startswith("http_")
-        with self.run.archive.transaction() as db:
+        with self.run.archive.transaction(paid=True) as db:
             db.execute(
                 "UPDATE llm_call SET outcome=?, message=?, received=?, seconds=? WHERE id=?",
                 (outcome, message[:2000], now(), time.monotonic() - began, call),

@@ -61,12 +61,17 @@ class Archive(ArchiveReader):
 
         db = sqlite3.connect(path, isolation_level=None, timeout=30)
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA synchronous = NORMAL")
         migrations.apply(Database(db))
         return cls(db)
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, paid: bool = False) -> Iterator[sqlite3.Connection]:
+        """All or nothing, and safe from a killed process. What was paid for is also synced, safe from a power cut.
+
+        Anything else that a power cut takes is a tail of the log, and is computed again from what was synced.
+        """
+        self.db.execute(f"PRAGMA synchronous = {'FULL' if paid else 'NORMAL'}")
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield self.db
