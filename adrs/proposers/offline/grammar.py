@@ -55,10 +55,10 @@ class Grammar:
         form = self.rng.choice(_forms(kind, ranks))
         return form.format(a=operand(node), x=text_of(node), b=terminal, d=other, c=self.constant(), np=self.numpy)
 
-    def fresh(self, kind: Kind, depth: int = 1) -> str | None:
-        """A new expression."""
-        terminal = self.terminal(kind)
-        if terminal is None or depth == 0 or self.rng.random() < 0.4:
+    def fresh(self, kind: Kind, avoid: str = "") -> str | None:
+        """A new expression, a terminal or one step larger."""
+        terminal = self.terminal(kind, avoid)
+        if terminal is None or self.rng.random() < 0.4:
             return terminal
         return self.grown(cst.parse_expression(terminal), kind)
 
@@ -72,13 +72,10 @@ class Grammar:
 
     def terminal(self, kind: Kind, avoid: str = "") -> str | None:
         """A value of the kind that is in scope; for arrays also scalars, which broadcast."""
-        if kind.is_array:
-            assert kind.shape is not None
-            choices = self._arrays(kind.shape)
-            if self.rng.random() < 0.2 or not choices:
-                choices = self.scalars() or choices
-        else:
-            choices = self.scalars(whole=kind.base == "int")
+        choices = self.scalars(whole=kind.base == "int")
+        if kind.is_array and kind.shape is not None:
+            arrays = [text for text in self._arrays(kind.shape) if text != avoid]
+            choices = arrays if arrays and self.rng.random() < 0.8 else choices
         choices = [choice for choice in choices if choice != avoid]
         return self.rng.choice(choices) if choices else None
 

@@ -85,7 +85,8 @@ def _step(task: Task, source: str, rng: random.Random) -> tuple[str, Change]:
     while names:
         name = rng.choices(names, [task.weights.get(name, OPERATORS[name].prior) for name in names])[0]
         edit = OPERATORS[name].apply(context)
-        if edit is not None:
-            return edit.module.code, Change(name, edit.note, edit.step)
+        child = source if edit is None else edit.module.code
+        if edit is not None and child != source:
+            return child, Change(name, edit.note, edit.step)
         names.remove(name)
     raise _NoChild("no operator finds a place to change")

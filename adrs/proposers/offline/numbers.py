@@ -6,6 +6,7 @@ import math
 import random
 
 INT, UNIT, FLOAT = "int", "unit", "float"  # classes of constants, each with its own step size
+_EXTREME = 6.9  # log-odds of 0.999, the largest share below one with three digits
 STEPS = {INT: 0.4, UNIT: 0.35, FLOAT: 0.35}  # standard deviations before anything is learned
 
 
@@ -21,7 +22,7 @@ def moved(value: float, sigma: float, rng: random.Random) -> str:
         return str(_moved_int(value, sigma, rng))
     new = _moved_unit(value, sigma, rng) if 0.0 < value < 1.0 else _moved_float(value, sigma, rng)
     text = as_text(new)
-    return text if float(text) != value else as_text(value + 0.1 if value == 0.0 else value * 1.1)
+    return text if float(text) != value else as_text(value * 0.9 if value else 0.1)
 
 
 def _moved_int(value: int, sigma: float, rng: random.Random) -> int:
@@ -34,7 +35,7 @@ def _moved_int(value: int, sigma: float, rng: random.Random) -> int:
 def _moved_unit(value: float, sigma: float, rng: random.Random) -> float:
     """A step of the log-odds, so that 0.99 moves as 0.01 does and neither leaves the open interval."""
     logit = math.log(value / (1.0 - value)) + rng.gauss(0.0, 2.0 * sigma)
-    return 1.0 / (1.0 + math.exp(-max(-12.0, min(12.0, logit))))
+    return 1.0 / (1.0 + math.exp(-max(-_EXTREME, min(_EXTREME, logit))))
 
 
 def _moved_float(value: float, sigma: float, rng: random.Random) -> float:

@@ -8,7 +8,7 @@ from adrs.proposers.offline.grammar import Grammar
 from adrs.proposers.offline.kinds import FLOAT, Kind
 from adrs.proposers.offline.operators.base import Context, Edit, Operator, substitute
 from adrs.proposers.offline.roles import called_name
-from adrs.proposers.offline.spots import Spot
+from adrs.proposers.offline.spots import Spot, text_of
 
 _INTEREST = {"key": 6.0, "compared": 2.0, "value": 1.5}
 _NUMERIC = (
@@ -70,7 +70,7 @@ def _replace(context: Context) -> Edit | None:
     if chosen is None:
         return None
     spot, kind = chosen
-    text = grammar_at(context, spot).fresh(kind)
+    text = grammar_at(context, spot).fresh(kind, avoid=text_of(spot.node))
     return substitute(spot, cst.parse_expression(text)) if text is not None else None
 
 

@@ -67,7 +67,7 @@ def _key(context: Context) -> Edit | None:
     assert isinstance(spot.node, cst.BaseExpression)
     if isinstance(spot.node, cst.Tuple):
         return _tuple_key(context, spot, spot.node)
-    text = grammar_at(context, spot).fresh(FLOAT)
+    text = grammar_at(context, spot).fresh(FLOAT, avoid=text_of(spot.node))
     if text is None:
         return None
     own = text_of(spot.node)
@@ -120,7 +120,7 @@ def _tuple_key(context: Context, spot: Spot, node: cst.Tuple) -> Edit | None:
     place = context.rng.randrange(len(texts))
     change: Callable[[], None] = context.pick(
         [
-            lambda: texts.insert(0, texts.pop(place)),
+            lambda: texts.insert(0, texts.pop()),
             lambda: texts.__setitem__(place, _flipped(texts[place])),
             lambda: texts.__delitem__(place),
         ]
