@@ -8,7 +8,6 @@ import os
 import re
 import socket
 import sys
-from collections import deque
 from typing import TypeVar
 
 import msgspec
@@ -18,7 +17,8 @@ from adrs.sandbox import messages, referee
 
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _SECRETS = re.compile("KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_STDERR_LINES = 15
+_STDERR_BYTES = 2000
+_END_SECONDS = 5.0
 
 Reply = TypeVar("Reply")
 
@@ -27,17 +27,30 @@ class RefereeDied(Exception):
     """The referee ended during a request; the message is the tail of what it wrote to stderr."""
 
 
+class _Child(asyncio.SubprocessProtocol):
+    """Collects the tail of a process's stderr; `ended` is done when it has exited and its stderr is closed."""
+
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.stderr = b""
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.stderr = (self.stderr + data)[-_STDERR_BYTES:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
 class RefereeHost:
     """One referee process. One request at a time: the caller holds the slot."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._writer = writer
-        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
-        self._draining = asyncio.create_task(self._drain())
+    def __init__(self, transport: asyncio.SubprocessTransport, child: _Child) -> None:
+        """Use `start`."""
+        self._transport = transport
+        self._child = child
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter | None = None
         self._decoder = msgspec.msgpack.Decoder(messages.Reply)
 
     @classmethod
@@ -45,14 +58,14 @@ class RefereeHost:
         """Raises `InputError` when there is no such evaluator, `HouseError` when it cannot be loaded."""
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-s", "-P", "-m", referee.__name__, str(theirs.fileno()),
+            transport, child = await asyncio.get_running_loop().subprocess_exec(
+                _Child, sys.executable, "-s", "-P", "-m", referee.__name__, str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
                 pass_fds=[theirs.fileno()], env=_environment(), start_new_session=True,
             )  # fmt: skip
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=2**20)
-        host = cls(process, reader, writer)
+        host = cls(transport, child)
         try:
+            host._reader, host._writer = await asyncio.open_unix_connection(sock=ours, limit=2**20)
             await host.request(request, messages.Opened)
         except BaseException as error:
             await host.close()
@@ -67,6 +80,7 @@ class RefereeHost:
         When cancelled, the referee is in an unknown state: close it.
         """
         data = msgspec.msgpack.encode(request)
+        assert self._writer is not None
         try:
             self._writer.write(messages.LENGTH.pack(len(data)) + data)
             await self._writer.drain()
@@ -82,24 +96,21 @@ class RefereeHost:
 
     async def close(self) -> None:
         """End the referee; its fork-server and policy processes end with it."""
-        self._writer.close()
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
-        await self._draining
+            self._transport.kill()
+        if self._writer is not None:
+            self._writer.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._child.ended), _END_SECONDS)
+        except TimeoutError:  # a stray process of the evaluator's holds its stderr open
+            pass
+        finally:
+            self._transport.close()
 
     async def _last_words(self) -> str:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        status = await self._process.wait()
-        await self._draining
-        return " | ".join(line for line in self._stderr if line.strip()) or f"exit status {status}"
-
-    async def _drain(self) -> None:
-        stderr = self._process.stderr
-        assert stderr is not None
-        while chunk := await stderr.read(4096):
-            self._stderr.extend(chunk.decode(errors="replace").splitlines())
+        await self.close()
+        lines = [line.strip() for line in self._child.stderr.decode(errors="replace").splitlines()]
+        return " | ".join(filter(None, lines)) or f"exit status {self._transport.get_returncode()}"
 
 
 def _environment() -> dict[str, str]:
