@@ -367,7 +367,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = app(arguments, prog_name="adrs", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer itself exits on a broken pipe
         discard_output()
         return 0
     except KeyboardInterrupt:
