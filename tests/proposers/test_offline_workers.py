@@ -55,7 +55,7 @@ def test_nothing_to_change_is_a_void_slot() -> None:
     async def propose() -> None:
         proposer = OfflineProposer(workers=1)
         asked = request(1, proposer)
-        empty = Candidate(0, (), "def place(weight, num_replicas, num_gpus):\n    pass\n", "seed", "ok", 0.5)
+        empty = Candidate(0, (), "def place():\n    pass\n", "seed", "ok", 0.5)
         proposal = await proposer.propose(Request(1, 7, asked.brief, empty))
         await proposer.close()
         assert proposal.status == "void" and proposal.source is None and proposal.error

@@ -317,7 +317,8 @@ class Inference:
             return replace(value, item=FLOAT)
         axis = keywords.get("axis", rest[0] if rest and name not in ("percentile", "quantile") else None)
         if name == "argsort":
-            over = value.shape[_axis(axis, -1)] if value.shape else ANY
+            place = _axis(axis, -1)
+            over = value.shape[place] if value.shape and -len(value.shape) <= place < len(value.shape) else ANY
             return replace(value, item=replace(INT, over=over))
         if name == "cumsum":
             return value if axis is not None else array((ANY,), value.element)

@@ -12,13 +12,19 @@ from adrs.proposers.offline.operators.base import Context, Edit, Operator
 from adrs.proposers.offline.operators.modules import at_top, before_function, inner_block, unused_name
 from adrs.proposers.offline.spots import Spot, text_of
 
-# {before} is what {memory} holds for the shape: the last input, or for `average` and `peak` what was made of it
+_LAST = "{before} = {memory}.get({x}.shape, {x})"  # the last input, or for `average` and `peak` what was made of it
 _FORECASTS = {
-    "average": ("{x} = {before} + {c} * ({x} - {before})", "{memory}[{x}.shape] = {x}.copy()"),
-    "peak": ("{x} = {np}.maximum({x}, {c} * {before})", "{memory}[{x}.shape] = {x}.copy()"),
-    "highest": ("{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x}, {c} * {before})"),
-    "trend": ("{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x} + {c} * ({x} - {before}), 0.0)"),
-    "margin": ("{memory}[{x}.shape] = {x}", "{x} = {x} + {c} * {np}.abs({x} - {before})"),
+    "average": (_LAST, "{x} = {before} + {c} * ({x} - {before})", "{memory}[{x}.shape] = {x}.copy()"),
+    "peak": (_LAST, "{x} = {np}.maximum({x}, {c} * {before})", "{memory}[{x}.shape] = {x}.copy()"),
+    "highest": (_LAST, "{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x}, {c} * {before})"),
+    "trend": (_LAST, "{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x} + {c} * ({x} - {before}), 0.0)"),
+    "margin": (_LAST, "{memory}[{x}.shape] = {x}", "{x} = {x} + {c} * {np}.abs({x} - {before})"),
+    "recall": (  # what followed the most similar input before
+        "{before} = {memory}.setdefault({x}.shape, [])",
+        "distances = [{np}.abs({x} - other).sum() for other in {before}[:-1]]",
+        "{before}.append({x})",
+        "if distances:\n    {x} = {x} + {c} * ({before}[int({np}.argmin(distances)) + 1] - {x})",
+    ),
 }
 
 
@@ -28,8 +34,8 @@ def _forecast(context: Context) -> Edit | None:
         (function, name, way)
         for function in _interface_functions(context)
         for name in _arrays(context, function)
-        for way, form in _FORECASTS.items()
-        if (way == "average" or _numpy(function)) and not _is_used(form, name, context.program.source)
+        for way, forms in _FORECASTS.items()
+        if (way == "average" or _numpy(function)) and not _is_used(forms, name, context.program.source)
     ]
     if not options:
         return None
@@ -38,19 +44,23 @@ def _forecast(context: Context) -> Edit | None:
     before = unused_name(f"earlier_{name}", context.program.source)
     share = as_text(round(context.rng.uniform(0.1, 0.9), 2))
     values = {"x": name, "before": before, "memory": memory, "np": _numpy(function), "c": share}
-    lines = [f"{before} = {memory}.get({name}.shape, {name})", *(form.format(**values) for form in _FORECASTS[way])]
+    lines = [form.format(**values) for form in _FORECASTS[way]]
     changed = function.replaced(at_top(function, [cst.parse_statement(line) for line in lines]))
     owner = cst.ensure_type(function.node, cst.FunctionDef).name.value
     return Edit(before_function(changed, owner, [_empty(memory)]), f"{way} of {name} over calls")
 
 
-def _is_used(forms: tuple[str, str], name: str, source: str) -> bool:
+def _is_used(forms: tuple[str, ...], name: str, source: str) -> bool:
     """Whether the same forecast is in place: a second one hardly changes anything."""
     marks = {"x": name, "before": "BEFORE", "memory": "MEMORY", "np": "NP", "c": "SHARE"}
-    pattern = r"\s+".join(re.escape(form.format(**marks)) for form in forms)
+    pattern = re.escape(_one_line(" ".join(form.format(**marks) for form in forms[1:])))
     for mark, value in (("BEFORE", r"\w+"), ("MEMORY", r"\w+"), ("NP", r"\w+"), ("SHARE", r"[\d.e+-]+")):
         pattern = pattern.replace(mark, value)
-    return re.search(pattern, source) is not None
+    return re.search(pattern, _one_line(source)) is not None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _empty(name: str) -> cst.SimpleStatementLine:

@@ -14,15 +14,25 @@ def before_function(
     module: cst.Module, name: str, nodes: Sequence[cst.BaseStatement | cst.SimpleStatementLine]
 ) -> cst.Module:
     """The module with statements in front of a module-level function, behind the comments that stand above it."""
-    body: list[cst.BaseStatement | cst.SimpleStatementLine] = []
-    for node in module.body:
-        if isinstance(node, cst.FunctionDef) and node.name.value == name and nodes:
-            first = nodes[0].with_changes(leading_lines=node.leading_lines)
-            blank = [cst.EmptyLine(indent=False)] * 2
-            body += [first, *nodes[1:], node.with_changes(leading_lines=blank)]
-        else:
-            body.append(node)
-    return module.with_changes(body=body)
+    place = next(i for i, n in enumerate(module.body) if isinstance(n, cst.FunctionDef) and n.name.value == name)
+    if not nodes:
+        return module
+    function = cst.ensure_type(module.body[place], cst.FunctionDef)
+    above = function.leading_lines
+    if (
+        place > 0
+        and _assigns(module.body[place - 1])
+        and isinstance(nodes[0], cst.SimpleStatementLine)
+        and not any(line.comment for line in above)
+    ):
+        above = ()
+    blank = [cst.EmptyLine(indent=False)] * 2
+    new = [nodes[0].with_changes(leading_lines=above), *nodes[1:], function.with_changes(leading_lines=blank)]
+    return module.with_changes(body=[*module.body[:place], *new, *module.body[place + 1 :]])
+
+
+def _assigns(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[0], cst.Assign | cst.AnnAssign)
 
 
 def unused_name(wish: str, source: str) -> str:
