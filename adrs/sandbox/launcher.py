@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ import msgspec
 
 from adrs.errors import HouseError
 from adrs.evaluation.interface import Interface
-from adrs.sandbox import child, forkserver, jail, wire
+from adrs.sandbox import bubblewrap, child, forkserver, jail, wire
 
 _KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME")
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
@@ -80,10 +80,11 @@ class ForkServer:
     def __init__(self, interface: Interface, mode: jail.SandboxMode) -> None:
         """Raises `HouseError` when it cannot start or the interface cannot be prepared."""
         self._mode = mode
+        self._wrapping = bubblewrap.prefix() if mode == "auto" else ()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(_START_SECONDS)
         with theirs:
-            self._process = _start(theirs)
+            self._process = _start(theirs, self._wrapping)
         try:
             prepared = self._request(forkserver.Prepare(interface), forkserver.Prepared)
         except ForkServerDied:
@@ -104,7 +105,8 @@ class ForkServer:
             forked, descriptor = self._fork(spec, theirs)
         process = PolicyProcess(ours, descriptor, lambda: self._reap(forked.pid))
         try:
-            return process, _await_ready(ours)
+            layers = _await_ready(ours)
+            return process, f"bubblewrap+{layers}" if self._wrapping else layers
         except (HouseError, ForkServerDied):
             process.end()
             raise
@@ -139,9 +141,9 @@ class ForkServer:
         return msgspec.msgpack.decode(packet, type=reply)
 
 
-def _start(control: socket.socket) -> subprocess.Popen[bytes]:
+def _start(control: socket.socket, wrapping: Sequence[str]) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-    command = [sys.executable, "-s", "-P", "-m", forkserver.__name__, str(control.fileno())]
+    command = [*wrapping, sys.executable, "-s", "-P", "-m", forkserver.__name__, str(control.fileno())]
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
