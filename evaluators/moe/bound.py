@@ -7,11 +7,15 @@ placement for a whole interval cannot reach it in general.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from evaluators.moe.cost import CostModel
-from evaluators.moe.trace import Floats, TokenTypes, Trace
+from evaluators.moe.trace import Floats, Trace
+
+GUESSES = (1.03, 1.1, 1.2, 1.35, 1.6, 2.0)  # times the eigenvalue of the interval as a whole
 
 Counts = npt.NDArray[np.int32]
 
@@ -29,6 +33,7 @@ def layer_seconds(cost: CostModel, trace: Trace, interval: int, slots: int) -> F
         ]
     )
     busiest = np.maximum(-(-counts.sum(axis=2) // gpus), largest)
+    node_tokens = hottest_node_tokens(trace, interval, cost.cluster.nodes)
     fixed = np.empty(busiest.shape)
     communication = np.empty(busiest.shape)
     for step, phase in enumerate(trace.phases):
@@ -36,8 +41,7 @@ def layer_seconds(cost: CostModel, trace: Trace, interval: int, slots: int) -> F
         if phase == "decode":
             communication[step] = cost.low_latency_seconds(busiest[step])
         else:
-            nodes = fewest_node_tokens(trace, interval, step, slots, cost.cluster.nodes)
-            communication[step] = cost.normal_seconds(busiest[step], nodes)
+            communication[step] = cost.normal_seconds(busiest[step], node_tokens[step])
     return np.asarray(work + communication + fixed)
 
 
@@ -70,40 +74,84 @@ def fewest_active(counts: Counts, slots: int) -> npt.NDArray[np.int64]:
     return np.asarray(np.where(coldest > 0, active + extra, active))
 
 
-def fewest_node_tokens(trace: Trace, interval: int, step: int, slots: int, nodes: int) -> Floats:
-    """Lower bound of the tokens that reach the busiest node, [layers]; the busiest has at least the mean."""
-    tokens = float(trace.tokens[interval, step])
+def hottest_node_tokens(trace: Trace, interval: int, nodes: int) -> Floats:
+    """Lower bound of the tokens that reach the busiest node, [steps, layers]; prefill steps only, else 0."""
+    least = np.zeros((trace.steps, trace.layers))
+    steps = trace.of_phase("prefill")
+    tokens = trace.tokens[interval, steps].astype(np.float64)[:, None]
+    if not steps:
+        return least
     if nodes == 1:
-        return np.full(trace.layers, tokens)
-    if trace.types is None:  # the model of counts alone grows with a node's share of the copies, which is >= 1 / nodes
-        per_token = trace.counts[interval, step].sum(axis=1) / max(tokens, 1.0)
-        return np.asarray(tokens * (1 - (1 - 1 / nodes) ** per_token))
-    types = trace.types
-    reached = [
-        fewest_nodes_per_token(types, layer, types.tokens[interval, step], trace.experts, slots // nodes)
-        for layer in range(trace.layers)
-    ]
-    return np.asarray(np.maximum(np.array(reached), 1.0) * (tokens / nodes))
+        least[steps] = tokens
+    elif trace.types is None:  # grows with a node's share of the copies, and some node has 1 / nodes or more
+        per_token = trace.counts[interval, steps].sum(axis=2) / np.maximum(tokens, 1.0)
+        least[steps] = tokens * (1 - (1 - 1 / nodes) ** per_token)
+    else:
+        for layer in range(trace.layers):
+            chosen, drawn = trace.types.experts[layer], trace.types.tokens[interval, steps]
+            least[steps, layer] = tokens[:, 0] * hottest_node_shares(chosen, drawn, trace.experts, nodes)
+    return least
 
 
-def fewest_nodes_per_token(
-    types: TokenTypes, layer: int, tokens: npt.NDArray[np.int32], experts: int, node_slots: int
-) -> float:
-    """Lower bound of the mean number of nodes that a token's experts lie on.
+def hottest_node_shares(
+    chosen: npt.NDArray[np.int16], drawn: npt.NDArray[np.int32], experts: int, nodes: int
+) -> Floats:
+    """Lower bound of the share of a step's tokens that reach the busiest node, [steps].
 
-    A token with x_d experts on node d reaches at least k^2 / sum x_d^2 nodes (Cauchy-Schwarz), where sum x_d^2 is k
-    plus twice its co-located pairs; convex, so the mean is at least k^2 / (k + 2 mean pairs) (Jensen). An expert shares
-    a node with at most node_slots - 1 others, so its co-located pairs are at most its heaviest node_slots - 1 ones;
-    with replicas that choose independently the same holds for the expectation.
+    `chosen`: experts of each token type, [types, top_k]; `drawn`: tokens of each type, [steps, types].
+
+    Let node d hold a share f_e of the replicas of expert e, n_e tokens use e, W_ab use both a and b. X = sum n_e f_e
+    copies come to d, and by Cauchy-Schwarz at least X^2 / (X + f'Wf) tokens, k = top_k experts each. N^-1/2 W N^-1/2
+    has the eigenvalue k - 1 in the direction of sqrt(n), where every node has its share of all copies; in the others it
+    is at most its second eigenvalue, l, which says how well the experts fall into clusters. So
+    f'Wf <= l X + (k - 1 - l) / k X^2 / tokens, for f^2 <= f; and some node has X >= k tokens / nodes.
     """
-    chosen = types.experts[layer].astype(np.int64)
     k = chosen.shape[1]
     first, second = np.triu_indices(k, 1)
-    keys = (chosen[:, first] * experts + chosen[:, second]).ravel()
-    one_way = np.bincount(keys, weights=np.repeat(tokens, len(first)), minlength=experts * experts)
-    together = one_way.reshape(experts, experts).astype(np.float32)  # exact: token counts stay far below 2^24
+    pairs = (chosen[:, first].astype(np.int64) * experts + chosen[:, second]).ravel()
+    guess = _normalised(pairs, chosen, drawn.sum(axis=0), experts).second_eigenvalue()
+    clustering = np.array([_normalised(pairs, chosen, tokens, experts).above_second(guess) for tokens in drawn])
+    return np.asarray((k / nodes) / (1 + clustering + (k - 1 - clustering) / nodes))
+
+
+@dataclass(frozen=True)
+class _Cooccurrence:
+    """N^-1/2 W N^-1/2, and its first eigenvector, whose eigenvalue is k - 1."""
+
+    matrix: Floats
+    first: Floats
+    top: float
+
+    def second_eigenvalue(self) -> float:
+        return max(float(np.linalg.eigvalsh(self.matrix)[-2]), 0.0)
+
+    def above_second(self, guess: float) -> float:
+        """A number certainly above the second eigenvalue and not negative: by Cholesky, ten times cheaper than it."""
+        rest = self.top * np.outer(self.first, self.first) - self.matrix
+        diagonal = rest.diagonal().copy()
+        for factor in GUESSES:
+            tried = factor * max(guess, 0.1)
+            np.fill_diagonal(rest, diagonal + tried)
+            if tried < self.top and _positive_definite(rest):
+                return tried
+        return self.top
+
+
+def _normalised(
+    pairs: npt.NDArray[np.int64], chosen: npt.NDArray[np.int16], tokens: npt.NDArray[np.integer], experts: int
+) -> _Cooccurrence:
+    k = chosen.shape[1]
+    one_way = np.bincount(pairs, weights=np.repeat(tokens, k * (k - 1) // 2), minlength=experts * experts)
+    uses = np.bincount(chosen.ravel(), weights=np.repeat(tokens, k), minlength=experts)
+    together = one_way.reshape(experts, experts)
     together = together + together.T
-    partners = min(node_slots - 1, experts - 1)
-    heaviest = np.partition(together, experts - partners, axis=1)[:, experts - partners :] if partners else np.zeros(1)
-    pairs = float(heaviest.sum(dtype=np.float64)) / 2 / max(float(tokens.sum()), 1.0)
-    return float(k * k / (k + 2 * pairs))
+    scale = 1 / np.sqrt(np.maximum(uses, 1.0))  # experts without tokens only add zeros
+    return _Cooccurrence(together * scale * scale[:, None], np.sqrt(uses / uses.sum()), float(k - 1))
+
+
+def _positive_definite(matrix: Floats) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
