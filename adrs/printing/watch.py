@@ -22,7 +22,7 @@ from adrs.printing.text import NOTHING, counts, duration, number, plain, signed
 from adrs.printing.tracker import Spent, Tracker
 
 FRAMES = 4  # a second
-BAR_WIDTH = 32
+BAR_WIDTH = 24
 QUIET_SECONDS = 10.0  # without an improvement, a line that often
 IMPROVED_SECONDS = 2.0  # with improvements, not more often than that
 
@@ -60,15 +60,15 @@ class Panel:
         tracker = self.tracker
         if tracker.progress is None:
             return Text(f"\nstarting, {duration(tracker.elapsed)}", style="dim")
-        latest = [Text(f"#{one.id} {signed(one.gain)} {plain(one.operator)}") for one in tracker.improvements]
+        latest = "   ".join(f"#{one.id} {signed(one.gain)} {plain(one.operator)}" for one in tracker.improvements)
         return Group(
             "",
             facts(
                 best=_best(tracker.progress),
                 candidates=_pace(tracker),
-                outcomes=Text(counts(tracker.outcomes.items())),
+                outcomes=_one_row(counts(tracker.outcomes.items())),
                 budget=_budget_bar(tracker),
-                latest=Text("   ").join(latest) if latest else None,
+                latest=_one_row(latest),
             ),
         )
 
@@ -132,6 +132,11 @@ def counting(what: str, silent: bool) -> Iterator[Count | None]:
             bar.update(task, completed=done, total=total)
 
         yield count
+
+
+def _one_row(text: str) -> Text:
+    """The panel keeps its height: what does not fit is cut."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def _best(progress: Progress) -> Text:
