@@ -85,10 +85,10 @@ def _lock(mode: SandboxMode) -> list[str]:
         kernel.landlock_deny_everything(abi)
     except OSError as error:
         raise JailError(str(error)) from None
-    return [f"landlock-{abi}", *_become_nobody()]
+    return [f"landlock-{abi}", *become_nobody()]
 
 
-def _become_nobody() -> list[str]:
+def become_nobody() -> list[str]:
     """Root gives up its uid. In a container without the capability the layer is missing, and the level says so."""
     if os.getuid() != 0:
         return []
