@@ -63,6 +63,19 @@ def test_nothing_to_change_is_a_void_slot() -> None:
     asyncio.run(propose())
 
 
+def test_a_source_that_is_nested_too_deeply_costs_a_slot_and_not_the_run() -> None:
+    async def propose() -> None:
+        proposer = OfflineProposer(workers=1)
+        asked = request(1, proposer)
+        deep = "def place(weight, num_replicas, num_gpus):\n    return weight" + " + 1" * 900 + "\n"
+        proposal = await proposer.propose(Request(1, 7, asked.brief, Candidate(0, (), deep, "seed", "ok", 0.5)))
+        assert proposal.status == "void" and "RecursionError" in proposal.error
+        assert (await proposer.propose(asked)).status == "ok"
+        await proposer.close()
+
+    asyncio.run(propose())
+
+
 def children_of(process: int) -> list[int]:
     text = Path(f"/proc/{process}/task/{process}/children").read_text()
     return [int(child) for child in text.split()]

@@ -14,6 +14,8 @@ from typing import BinaryIO
 
 import msgspec
 
+from adrs.proposers.offline.mutate import Result, Task, mutate
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -21,13 +23,18 @@ def main() -> None:
     """Run as `python -m adrs.proposers.offline.worker PARENT_PID`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent(int(sys.argv[1]))
-    from adrs.proposers.offline.mutate import Task, mutate
-
     decoder = msgspec.json.Decoder(Task)
     while (message := _read(sys.stdin.buffer)) is not None:
-        reply = msgspec.json.encode(mutate(decoder.decode(message)))
+        reply = msgspec.json.encode(_result(decoder.decode(message)))
         sys.stdout.buffer.write(len(reply).to_bytes(4, "big") + reply)
         sys.stdout.buffer.flush()
+
+
+def _result(task: Task) -> Result:
+    try:
+        return mutate(task)
+    except Exception as error:  # a source that an operator was not made for costs a slot, not the run
+        return Result(None, error=f"{type(error).__name__}: {error}")
 
 
 def _die_with_parent(parent: int) -> None:
