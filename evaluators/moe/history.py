@@ -124,8 +124,10 @@ def read_history(file: str) -> Counts:
     path = Path(file)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot read the load history: {error}") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot read the load history: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: the load history is not UTF-8 text; expected JSON or CSV") from None
     counts = _from_csv(file, text) if path.suffix.lower() == ".csv" else _from_json(file, text)
     if (counts < 0).any():
         raise InputError(f"{file}: record {int(np.argwhere(counts < 0)[0][0])} has a negative load")

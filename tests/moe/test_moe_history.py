@@ -137,6 +137,12 @@ def test_wrong_options_are_named(tmp_path: Path, change: dict[str, Any], message
     assert message in str(refusal.value)
 
 
+def test_a_tensor_dump_is_refused_as_no_text(tmp_path: Path) -> None:
+    (tmp_path / "recorder.pt").write_bytes(b"PK\x03\x04\xff\xfe")
+    with pytest.raises(InputError, match="not UTF-8 text"):
+        read_history(str(tmp_path / "recorder.pt"))
+
+
 def test_missing_options_are_named() -> None:
     with pytest.raises(InputError, match=r"options\.history: missing model, nodes, gpus_per_node, slots"):
         ExpertPlacement(history={"file": "x.json"})
