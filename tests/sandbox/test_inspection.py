@@ -15,7 +15,7 @@ GOOD = "def place(loads, gpus=8):\n    return loads\n\ndef observe(step):\n    p
 
 def test_equal_code_in_other_dress_has_the_same_hash() -> None:
     dressed = (
-        '"""A docstring."""\n# a comment\ndef place(loads,\n        gpus=8):\n    """Another."""\n    return (loads)\n\n'
+        '"""A docstring."""\n# a comment\ndef place(loads,\n        gpus=8):\n    """Another."""\n    return (loads)\n'
         'def observe(step):\n    """Only this."""\n'
     )
     assert inspect(dressed, INTERFACE) == inspect(GOOD, INTERFACE)

@@ -33,7 +33,6 @@ async def main():
 
 asyncio.run(main())
 """
-PROCESSES = 8  # coordinator, clerk, and two slots with referee, fork-server and policy process each
 
 
 def descendants(pid: int) -> list[int]:
@@ -43,6 +42,20 @@ def descendants(pid: int) -> list[int]:
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
             found.extend(map(int, task.read_text().split()))
     return found
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """The fields of /proc/PID/status; none for a process that has gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def policies(pid: int) -> list[int]:
+    """The policy processes below a process: the only ones with a system call filter."""
+    return [one for one in descendants(pid) if status_of(one).get("Seccomp") == "2"]
 
 
 def alive(pid: int) -> bool:
@@ -63,10 +76,9 @@ def wait_until_gone(pids: list[int], seconds: float = 10) -> list[int]:
 def busy_run() -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
     """A coordinator with two endless evaluations under way, and the pids of all its processes."""
     coordinator = subprocess.Popen([sys.executable, "-c", COORDINATOR, EVALUATOR], start_new_session=True)
-    pids: list[int] = []
-    while len(pids) < PROCESSES and coordinator.poll() is None:
+    while len(policies(coordinator.pid)) < 2 and coordinator.poll() is None:
         time.sleep(0.02)
-        pids = descendants(coordinator.pid)
+    pids = descendants(coordinator.pid)
     yield coordinator, pids
     for pid in reversed(pids):
         if alive(pid):
@@ -77,7 +89,7 @@ def busy_run() -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
 @pytest.mark.parametrize("whom", ["coordinator", "group"])
 def test_nothing_survives_a_killed_coordinator(busy_run: tuple[subprocess.Popen[bytes], list[int]], whom: str) -> None:
     coordinator, pids = busy_run
-    assert len(pids) == PROCESSES
+    assert len(pids) >= 8  # coordinator, clerk, and two slots with referee, fork-server and policy process each
     (os.kill if whom == "coordinator" else os.killpg)(coordinator.pid, signal.SIGKILL)
     coordinator.wait()
     assert wait_until_gone(pids) == []
@@ -88,11 +100,12 @@ def test_nothing_survives_a_closed_executor() -> None:
         executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
         workload = (await executor.workloads("train"))[0]
         task = asyncio.create_task(executor.submit("while True: pass", workload, Limits(cpu_seconds=600)))
-        while len(pids := descendants(os.getpid())) < 5:
+        while not policies(os.getpid()):
             await asyncio.sleep(0.02)
+        pids = descendants(os.getpid())[1:]
         task.cancel()
         await executor.close()
-        return pids[1:]
+        return pids
 
     assert wait_until_gone(asyncio.run(run())) == []
 
@@ -106,13 +119,10 @@ def test_an_evaluation_survives_the_death_of_its_helpers(whom: str) -> None:
         executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
         try:
             workload = (await executor.workloads("train"))[0]
-            clerk = set(descendants(os.getpid()))
             task = asyncio.create_task(executor.submit(source.replace("SLOW", "True"), workload, Limits()))
-            while len(fresh := [pid for pid in descendants(os.getpid()) if pid not in clerk]) < 3:
+            while not (found := policies(os.getpid())):
                 await asyncio.sleep(0.02)
-            while "Seccomp:\t2" not in Path(f"/proc/{fresh[2]}/status").read_text():
-                await asyncio.sleep(0.02)
-            os.kill(fresh[1 if whom == "fork-server" else 2], signal.SIGKILL)
+            os.kill(int(status_of(found[0])["PPid"]) if whom == "fork-server" else found[0], signal.SIGKILL)
             return (await task).status
         finally:
             await executor.close()

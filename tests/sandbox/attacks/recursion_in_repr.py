@@ -4,6 +4,6 @@
 
 def choose(queue, history):
     nested = []
-    for _ in range(10**6):
+    for _ in range(10**5):
         nested = [nested]
     return len(repr(nested))
