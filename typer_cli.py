@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from adrs.printing.views import Review
-    from adrs.problem import Budget
     from adrs.session import Options, Result
 
 INTERRUPTED = 130
@@ -73,7 +72,7 @@ def evolve(
     from adrs import runs
     from adrs.problem_file import load_problem
 
-    budget = _budget(candidates, minutes, usd, tokens, target, stagnation)
+    budget = arg.budget(candidates, minutes, usd, tokens, target, stagnation)
     _session(
         quiet, json, jobs, sandbox,
         lambda options: runs.evolve(
@@ -102,7 +101,7 @@ def resume(
     from adrs.archive.locate import find_run
 
     directory = find_run(run)
-    budget = _budget(candidates, minutes, usd, tokens, target, stagnation)
+    budget = arg.budget(candidates, minutes, usd, tokens, target, stagnation)
     _session(quiet, json, jobs, sandbox, lambda options: runs.resume(directory, budget=budget, options=options))
 
 
@@ -300,6 +299,19 @@ def init(
     _emit(json, document, lambda console: print_written(console, files))
 
 
+@app.command(rich_help_panel=SET_UP)
+def doctor(json: arg.Json = False) -> None:
+    """What this machine gives: each layer of the jail tried out. Exit code 1 when something is missing."""
+    from adrs.doctor import diagnose
+    from adrs.printing.results import print_diagnosis
+
+    checks = diagnose()
+    document = {"schema": 1, "checks": [dict(vars(one)) for one in checks]}
+    _emit(json, document, lambda console: print_diagnosis(console, checks))
+    if any(one.status == "fail" for one in checks):
+        raise typer.Exit(1)
+
+
 def _session(quiet: bool, json: bool, jobs: int | None, sandbox: str, work: Callable[[Options], Result]) -> None:
     """Run a session under the eyes of a watcher, and print how it ended."""
     from adrs.printing.results import print_result
@@ -342,21 +354,6 @@ def _options(jobs: int | None, sandbox: str) -> Options:
             return replace(options, sandbox=sandbox)
         case _:
             raise InputError(f"--sandbox {sandbox}: expected auto or none")
-
-
-def _budget(
-    candidates: int | None,
-    minutes: float | None,
-    usd: float | None,
-    tokens: int | None,
-    target: float | None,
-    stagnation: int | None,
-) -> Budget | None:
-    """The budget of the options, None when there is none of them: then the problem's own holds."""
-    from adrs.problem import Budget
-
-    budget = Budget(candidates, minutes, tokens, usd, target, stagnation)
-    return None if budget == Budget() else budget
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

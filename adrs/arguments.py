@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from adrs.problem import Budget
+
 LARGEST = 2**63 - 1  # of what SQLite stores
-BUDGET = "Budget: any of these replaces the problem's whole budget"
+PANEL = "Budget: any of these replaces the problem's whole budget"
 
 
 def _whole(least: int) -> Any:
@@ -69,17 +71,30 @@ Against = Annotated[str, typer.Option(metavar="WHAT", help="The older text: seed
 Salt = Annotated[int | None, _count(help="Repeat the workloads of an earlier result.", least=0)]
 Directory = Annotated[Path, typer.Option("--directory", "-d", metavar="DIR", help="Where to write.")]
 
-Candidates = Annotated[int | None, _count(help="Candidates, the seed not counted.", panel=BUDGET)]
+Candidates = Annotated[int | None, _count(help="Candidates, the seed not counted.", panel=PANEL)]
 Minutes = Annotated[
     float | None,
-    typer.Option(metavar="X", parser=_above_zero, help="Minutes of this session.", rich_help_panel=BUDGET),
+    typer.Option(metavar="X", parser=_above_zero, help="Minutes of this session.", rich_help_panel=PANEL),
 ]
 Usd = Annotated[
     float | None,
-    typer.Option(metavar="X", parser=_above_zero, help="US dollars; calls in flight count.", rich_help_panel=BUDGET),
+    typer.Option(metavar="X", parser=_above_zero, help="US dollars; calls in flight count.", rich_help_panel=PANEL),
 ]
-Tokens = Annotated[int | None, _count(help="LLM tokens; calls in flight count.", panel=BUDGET)]
+Tokens = Annotated[int | None, _count(help="LLM tokens; calls in flight count.", panel=PANEL)]
 Target = Annotated[
-    float | None, typer.Option(metavar="X", parser=_finite, help="A train score.", rich_help_panel=BUDGET)
+    float | None, typer.Option(metavar="X", parser=_finite, help="A train score.", rich_help_panel=PANEL)
 ]
-Stagnation = Annotated[int | None, _count(help="Candidates without a better score.", panel=BUDGET)]
+Stagnation = Annotated[int | None, _count(help="Candidates without a better score.", panel=PANEL)]
+
+
+def budget(
+    candidates: int | None,
+    minutes: float | None,
+    usd: float | None,
+    tokens: int | None,
+    target: float | None,
+    stagnation: int | None,
+) -> Budget | None:
+    """The budget of the options, None when there is none of them: then the problem's own holds."""
+    given = Budget(candidates, minutes, tokens, usd, target, stagnation)
+    return None if given == Budget() else given

@@ -84,6 +84,7 @@ class Session:
         try:
             with _StopSignals(evolution, self.options.announce):
                 stopped = await evolution.run()
+                self.options.announce("ended     the best are now scored on validation, which picks the winner")
                 validation = list(await self.executor.workloads("validation"))
                 winner = await choose_winner(self.archive, evolution.cascade, validation)
         except AdrsError as error:

@@ -173,6 +173,13 @@ def test_json_is_one_document_and_nothing_else(folder: Path, arguments: list[str
     assert ended.document["schema"] == 1 and keys <= ended.document.keys()
 
 
+def test_doctor_tells_every_layer_and_exits_by_the_worst(folder: Path) -> None:
+    ended = adrs("doctor", "--json", cwd=folder)
+    checks = ended.document["checks"]
+    assert {"python", "landlock", "seccomp", "uid"} <= {one["name"] for one in checks}
+    assert ended.code == (1 if any(one["status"] == "fail" for one in checks) else 0)
+
+
 @pytest.mark.parametrize("verb", ["status", "top", "show", "log", "diff", "runs"])
 @pytest.mark.parametrize("width", [80, 120])
 def test_tables_fit_the_width_of_a_terminal(folder: Path, verb: str, width: int) -> None:

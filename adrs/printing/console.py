@@ -22,11 +22,13 @@ def messages() -> Console:
     return _console(sys.stderr)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """A table without lines. A column's name ends in `>` when its cells are numbers, in `<` when its text may wrap."""
+def table(*columns: str) -> Table:
+    """A table without lines. A column's name ends in `>` when its cells are numbers, in `<` when its text may wrap.
+
+    Where the width does not suffice, it is the text that wraps; numbers stay whole.
+    """
     made = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", title=title, title_justify="left",
-        title_style="bold", collapse_padding=True,
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", collapse_padding=True, show_header=any(column.rstrip("<>") for column in columns),
     )  # fmt: skip
     for column in columns:
         right, wraps = column.endswith(">"), column.endswith("<")

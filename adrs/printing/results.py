@@ -11,9 +11,10 @@ from rich.text import Text
 from adrs.archive.locate import RUNS
 from adrs.assess import Verified
 from adrs.catalogue import CatalogueEntry
+from adrs.doctor import Check as Diagnosed
 from adrs.evaluation.check import Check
 from adrs.evaluation.score import PolicyScore
-from adrs.evaluation.verify import BaselineComparison, Verification
+from adrs.evaluation.verify import Verification
 from adrs.printing.console import facts, table
 from adrs.printing.text import (
     NOTHING,
@@ -29,6 +30,7 @@ from adrs.printing.text import (
 )  # fmt: skip
 from adrs.session import Result
 
+DIAGNOSIS_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 VERDICT_STYLES = {"better": "bold green", "worse": "red", "failed": "red", "comparator failed": "yellow"}
 
 
@@ -44,7 +46,7 @@ def print_result(console: Console, result: Result) -> None:
     made.add_row("seed", "0", number(result.seed_score), "", "")
     style = "bold green" if best.score > result.seed_score else ""
     gain = signed(best.score - result.seed_score)
-    made.add_row("best", str(best.id), Text(number(best.score), style), gain, number(best.validation))
+    made.add_row("winner", str(best.id), Text(number(best.score), style), gain, number(best.validation))
     console.print(made)
     console.print()
     spent = f"{llm.calls} calls, {llm.tokens:,} tokens, {llm.usd:.4f} US dollars" if llm.calls else None
@@ -65,7 +67,7 @@ def print_check(console: Console, check: Check, reference: str) -> None:
             bound=number(check.bound),
         )
     )
-    made = table("policy", "kind", "status", "train>", "noise>", "seconds>", "error<")
+    made = table("policy<", "kind", "status", "train>", "noise>", "seconds>", "error<")
     for one in check.policies:
         status = Text(one.status, "" if one.status == "ok" else "red")
         noise = NOTHING if one.score is None else f"{one.noise:.2g}"
@@ -94,11 +96,11 @@ def print_evaluation(console: Console, result: PolicyScore, split: str) -> None:
     )
     if not result.workloads:
         return
-    made = table("workload", "regime", "status", "score>", "bound>", "seconds>")
+    made = table("workload<", "status", "score>", "bound>", "seconds>")
     for one in result.workloads:
         made.add_row(
-            plain(one.workload.name), plain(one.workload.regime), one.evaluation.status, number(one.score),
-            number(one.bound), f"{one.evaluation.seconds:.3f}",
+            plain(one.workload.name), one.evaluation.status, number(one.score), number(one.bound),
+            f"{one.evaluation.seconds:.3f}",
         )  # fmt: skip
     console.print()
     console.print(made)
@@ -135,28 +137,20 @@ def print_verified(console: Console, verified: Verified) -> None:
 def _print_comparisons(console: Console, result: Verification) -> None:
     if not result.comparisons:
         return
-    made = table("against", "score>", "difference>", "95 % interval>", "p>", "Holm>", "")
+    made = table("against<", "score>", "difference>", "95 % interval>", "p (Holm)>", "significant")
     for one in result.comparisons:
-        made.add_row(*_comparison_cells(one, result.comparator))
+        style = ("green" if one.difference > 0 else "red") if one.significant else ""
+        made.add_row(
+            plain(one.baseline), number(one.score), Text(signed(one.difference), style),
+            f"{signed(one.ci95[0])} to {signed(one.ci95[1])}", p_value(one.p_adjusted),
+            Text("yes" if one.significant else "no", style),
+        )  # fmt: skip
     console.print()
     console.print(made)
 
 
-def _comparison_cells(one: BaselineComparison, comparator: str) -> list[str | Text]:
-    style = ("green" if one.difference > 0 else "red") if one.significant else ""
-    marks = [
-        "significant" if one.significant else "not significant",
-        *(["comparator"] if one.baseline == comparator else []),
-    ]
-    return [
-        plain(one.baseline), number(one.score), Text(signed(one.difference), style),
-        f"{signed(one.ci95[0])} to {signed(one.ci95[1])}", p_value(one.p), p_value(one.p_adjusted),
-        Text(", ".join(marks), "dim"),
-    ]  # fmt: skip
-
-
 def _print_regimes(console: Console, result: Verification) -> None:
-    made = table("regime", "", "workloads>", "score>", f"{plain(result.comparator)}>", "bound>")
+    made = table("regime<", "", "workloads>", "score>", f"{plain(result.comparator)}>", "bound>")
     for one in sorted(result.regimes, key=lambda one: not one.familiar):
         made.add_row(
             plain(one.name), "familiar" if one.familiar else "shifted", str(one.workloads), number(one.score),
@@ -192,3 +186,10 @@ def print_written(console: Console, files: Sequence[Path]) -> None:
 
 def print_stopped(console: Console, run: Path, stopped: bool) -> None:
     console.print(f"{plain(str(run))}: {'stopped' if stopped else 'no process is at work on it'}", soft_wrap=True)
+
+
+def print_diagnosis(console: Console, checks: Sequence[Diagnosed]) -> None:
+    made = table("", "", "<")
+    for one in checks:
+        made.add_row(Text(one.status, DIAGNOSIS_STYLES[one.status]), one.name, one_line(one.detail))
+    console.print(made)

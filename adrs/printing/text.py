@@ -11,13 +11,13 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 def number(value: float | None) -> str:
-    """A score or metric: four decimals where they say something, four significant digits elsewhere."""
+    """A score or metric: four decimals where they say something, three significant digits elsewhere."""
     if value is None:
         return NOTHING
     size = abs(value)
     if size == 0 or 1e-3 <= size < 1e5:
         return f"{value:,.4f}"
-    return f"{value:.3e}"
+    return f"{value:.2e}"
 
 
 def signed(value: float | None) -> str:
@@ -37,6 +37,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def clock(seconds: float) -> str:
+    """`0:07`, `12:30`, `1:02:03`: of a width that hardly changes while it runs."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def moment(iso: str | None) -> str:

@@ -75,23 +75,27 @@ def print_runs(console: Console, overview: Overview) -> None:
     if not overview.runs:
         console.print("no runs under runs/; `adrs evolve PROBLEM` makes one (`adrs problems` lists problems)")
         return
-    made = table("run", "problem", "state", "begun", "candidates>", "seed>", "best>", "id>")
+    made = table("run<", *(["problem"] if _names_hide_problems(overview) else []), "state", "candidates>", "seed>",
+                 "best>", "id>")  # fmt: skip
     for line in overview.runs:
-        made.add_row(*_run_cells(line))
+        problem = [plain(line.problem or NOTHING)] if _names_hide_problems(overview) else []
+        made.add_row(plain(str(line.run)), *problem, *_run_cells(line))
     console.print(made)
     for line in overview.runs:
         if line.error is not None:
             console.print(one_line(line.error), style="yellow", soft_wrap=True)
 
 
+def _names_hide_problems(overview: Overview) -> bool:
+    """Whether a directory's name does not begin with its problem's, as by default it does."""
+    return any(line.problem is not None and not line.run.name.startswith(line.problem) for line in overview.runs)
+
+
 def _run_cells(line: RunLine) -> list[str | Text]:
     if line.error is not None or line.state is None:
-        return [plain(str(line.run)), NOTHING, Text("damaged", "yellow"), *[NOTHING] * 5]
+        return [Text("damaged", "yellow"), *[NOTHING] * 4]
     return [
-        plain(str(line.run)),
-        plain(line.problem or NOTHING),
         Text(line.state, STATE_STYLES[line.state]),
-        moment(line.created),
         str(line.candidates),
         number(line.seed_score),
         number(None if line.best is None else line.best.score),
@@ -103,7 +107,7 @@ def print_top(console: Console, top: Top) -> None:
     if not top.candidates:
         console.print("no scored candidate yet; `adrs status` tells how the run stands")
         return
-    made = table("id>", "train>", "gain>", "size>", "parents", "operator", "")
+    made = table("id>", "train>", "gain>", "size>", "parents", "operator<", "")
     for one in top.candidates:
         marks = ["winner"] if one.id == top.winner else []
         made.add_row(
@@ -157,7 +161,7 @@ def print_source(console: Console, source: str) -> None:
 
 
 def print_lineage(console: Console, lineage: Lineage) -> None:
-    made = table("id>", "train>", "gain>", "operator", "mates", "note<")
+    made = table("id>", "train>", "gain>", "operator<", "mates", "note<")
     for step in lineage.steps:
         made.add_row(
             str(step.id), _score_or_status(step), signed(step.gain), one_line(step.operator), _ids(step.mates),
@@ -185,10 +189,10 @@ def print_diff(console: Console, diff: Diff) -> None:
 def _print_workloads(console: Console, workloads: tuple[WorkloadResult, ...]) -> None:
     if not workloads:
         return
-    made = table("workload", "split", "regime", "score>", "seed>", "bound>", "seconds>", "")
+    made = table("workload<", "split", "score>", "seed>", "bound>", "seconds>", "")
     for one in workloads:
         made.add_row(
-            plain(one.name), one.split, plain(one.regime), number(one.score), number(one.seed), number(one.bound),
+            plain(one.name), one.split, number(one.score), number(one.seed), number(one.bound),
             f"{one.seconds:.3f}", "" if one.status == "ok" else Text(one.status, "red"),
         )  # fmt: skip
     console.print()
@@ -198,7 +202,7 @@ def _print_workloads(console: Console, workloads: tuple[WorkloadResult, ...]) ->
 def _print_calls(console: Console, shown: Shown) -> None:
     if not shown.calls:
         return
-    made = table("call>", "model", "outcome", "seconds>", "tokens>", "usd>", "message<")
+    made = table("call>", "model<", "outcome", "seconds>", "tokens>", "usd>", "message<")
     for call in shown.calls:
         seconds = NOTHING if call.seconds is None else f"{call.seconds:.1f}"
         made.add_row(

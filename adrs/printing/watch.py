@@ -18,7 +18,7 @@ from rich.text import Text
 from adrs.evaluation.score import Progress as Count
 from adrs.evolution import Progress
 from adrs.printing.console import facts, messages
-from adrs.printing.text import NOTHING, counts, duration, number, plain, signed
+from adrs.printing.text import NOTHING, clock, counts, duration, number, plain, signed
 from adrs.printing.tracker import Spent, Tracker
 
 FRAMES = 4  # a second
@@ -95,7 +95,7 @@ class Lines:
         rate = self.tracker.rate()
         parts = [
             f"{progress.committed} candidates",
-            *(f"{budget.name} {_amounts(budget)}" for budget in self.tracker.budgets()[:1]),
+            *(_amounts(budget) for budget in self.tracker.budgets()[:1]),
             f"best {number(progress.best.score)} (#{progress.best.id}, seed {number(progress.seed_score)})",
             *([] if rate is None else [f"{rate:.0f}/min"]),
             counts(self.tracker.outcomes.items()).replace("   ", ", "),
@@ -170,15 +170,19 @@ def _budget_bar(tracker: Tracker) -> RenderableType | None:
     row = Table.grid(padding=(0, 2, 0, 0))
     row.add_row(
         ProgressBar(total=1.0, completed=nearest.share, width=BAR_WIDTH),
-        f"{nearest.name} {_amounts(nearest)}",
-        Text("" if left is None else f"{duration(left)} left", "dim"),
+        _amounts(nearest),
+        Text("finishing" if nearest.share == 1 else "" if left is None else f"{clock(left)} left", "dim"),
     )
     return row
 
 
 def _amounts(spent: Spent) -> str:
-    if spent.name == "usd":
-        return f"{spent.used:.2f} of {spent.limit:g}"
-    if spent.name in ("minutes", "target"):
-        return f"{spent.used:.3g} of {spent.limit:.3g}"
-    return f"{spent.used:,.0f} of {spent.limit:,.0f}"
+    match spent.name:
+        case "usd":
+            return f"usd {spent.used:.2f} of {spent.limit:g}"
+        case "minutes":
+            return f"time {clock(60 * spent.used)} of {clock(60 * spent.limit)}"
+        case "target":
+            return f"target {spent.used:.3g} of {spent.limit:.3g}"
+        case _:
+            return f"{spent.name} {spent.used:,.0f} of {spent.limit:,.0f}"

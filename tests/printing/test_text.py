@@ -6,14 +6,14 @@ import sqlite3
 import pytest
 
 from adrs.printing.failure import explain
-from adrs.printing.text import counts, duration, number, one_line, p_value, plain, plural, reason, signed
+from adrs.printing.text import clock, counts, duration, number, one_line, p_value, plain, plural, reason, signed
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
         (None, "-"), (0.0, "0.0000"), (0.81234, "0.8123"), (-4.0, "-4.0000"), (1234.5, "1,234.5000"),
-        (1e-5, "1.000e-05"), (123456789.0, "1.235e+08"),
+        (1e-5, "1.00e-05"), (123456789.0, "1.23e+08"),
     ],
 )  # fmt: skip
 def test_numbers(value: float | None, text: str) -> None:
@@ -30,6 +30,10 @@ def test_a_difference_shows_its_sign() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_clocks() -> None:
+    assert [clock(7.9), clock(750), clock(3723)] == ["0:07", "12:30", "1:02:03"]
 
 
 def test_foreign_text_cannot_steer_a_terminal() -> None:
