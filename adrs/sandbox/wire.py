@@ -168,7 +168,7 @@ class Channel:
             raise Malformed("a broken array")
         self._cursor = offset + view.nbytes
         # Any byte but 0 and 1 in a bool array would count more than once in a sum.
-        return view != 0 if index == 0 else view.copy()
+        return np.asarray(view != 0) if index == 0 else view.copy()
 
 
 def check_custom(annotation: Any, value: object) -> object:
