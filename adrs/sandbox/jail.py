@@ -40,7 +40,7 @@ def confine(spec: JailSpec, parent: int) -> str:
         JailError: Landlock or seccomp could not be had, and `spec.mode` is not "none".
     """
     _limit_resources(spec)
-    layers = _lock(spec.mode)
+    layers = lock(spec.mode)
     _limit(resource.RLIMIT_NOFILE, SOCKET + 1)  # the layers above needed a descriptor
     kernel.die_with_parent(signal.SIGKILL)  # after the change of uid, which clears it
     if os.getppid() != parent:
@@ -72,8 +72,8 @@ def _limit(name: int, value: int) -> None:
     resource.setrlimit(name, (allowed, allowed))
 
 
-def _lock(mode: SandboxMode) -> list[str]:
-    """Everything but the system call filter."""
+def lock(mode: SandboxMode) -> list[str]:
+    """Everything but the limits and the system call filter. Raises `JailError`."""
     if mode == "none":
         return []
     kernel.forbid_inspection()
