@@ -27,9 +27,8 @@ def table(*columns: str) -> Table:
 
     Where the width does not suffice, it is the text that wraps; numbers stay whole.
     """
-    made = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", collapse_padding=True, show_header=any(column.rstrip("<>") for column in columns),
-    )  # fmt: skip
+    named = any(column.rstrip("<>") for column in columns)
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=named)
     for column in columns:
         right, wraps = column.endswith(">"), column.endswith("<")
         made.add_column(
