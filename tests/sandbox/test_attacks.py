@@ -18,10 +18,11 @@ from pathlib import Path
 import pytest
 
 from adrs.evaluation.executor import EvaluatorSpec
-from adrs.evaluation.local import LocalExecutor
+from adrs.evaluation.local import LocalExecutor, evaluate
 from adrs.evaluation.outcome import Evaluation, Limits, Listed
 
 HERE = Path(__file__).parent
+SPEC = EvaluatorSpec(f"{HERE / 'machine.py'}:Machine")
 ATTACKS = {path.stem: path.read_text() for path in sorted((HERE / "attacks").glob("*.py"))}
 FIRST = "KEY = 'candidate-canary-564738'\ndef choose(queue, history):\n    return 0\n"
 SHORTEST = """
@@ -55,7 +56,7 @@ def campaign() -> Campaign:
 
 
 async def _run_campaign(attacks: Mapping[str, str]) -> Campaign:
-    executor = LocalExecutor(EvaluatorSpec(f"{HERE / 'machine.py'}:Machine"), jobs=2)
+    executor = LocalExecutor(SPEC, jobs=2)
     try:
         workload = (await executor.workloads("train"))[0]
         before = await _innocents(executor, workload)
@@ -101,6 +102,13 @@ def test_innocent_policies_score_as_alone(campaign: Campaign) -> None:
         assert [(one.status, one.metrics, one.error) for one in pair] == [
             (one.status, one.metrics, one.error) for one in campaign.before
         ]
+
+
+@pytest.mark.parametrize("name", ["list_directories", "read_evaluator_from_disk", "read_own_proc"])
+def test_attacks_are_real(name: str) -> None:
+    """Without the jail they get what they want."""
+    [(_, evaluation), *_] = evaluate(SPEC, ATTACKS[name], limits=LIMITS, sandbox="none")
+    assert evaluation.error.startswith("AssertionError: LEAK")
 
 
 def test_corpus_is_large_and_every_attack_says_its_end() -> None:

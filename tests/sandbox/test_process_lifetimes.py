@@ -128,3 +128,24 @@ def test_an_evaluation_survives_the_death_of_its_helpers(whom: str) -> None:
             await executor.close()
 
     assert asyncio.run(run()) == {"fork-server": "ok", "policy": "memory"}[whom]
+
+
+def test_a_wall_clock_timeout_is_tried_again_alone() -> None:
+    """A policy process that the machine holds up, as no policy can do itself, ends in no timeout."""
+    source = "for _ in range(3_000_000): pass\ndef choose(queue, history):\n    return 0\n"
+
+    async def run() -> str:
+        executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
+        try:
+            workload = (await executor.workloads("train"))[0]
+            task = asyncio.create_task(executor.submit(source, workload, Limits(cpu_seconds=1.5)))
+            while not (found := policies(os.getpid())):
+                await asyncio.sleep(0.005)
+            os.kill(found[0], signal.SIGSTOP)
+            while alive(found[0]):
+                await asyncio.sleep(0.02)
+            return (await task).status
+        finally:
+            await executor.close()
+
+    assert asyncio.run(run()) == "ok"
