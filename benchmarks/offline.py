@@ -36,16 +36,16 @@ class Tally:
 
 
 def measure(arena: Arena, proposals: int, tallies: dict[str, Tally], verbose: bool) -> float:
-    """Propose from the seed, with two earlier children as mates. Returns the seconds spent in proposing."""
+    """Propose from the seed, with two earlier children as mates. Returns the CPU seconds spent in proposing."""
     score, behaviour = arena.evaluate(arena.seed)
     children: list[str] = []
     spent = 0.0
     for slot in range(proposals):
         mates = tuple(children[-2:])
         task = Task(arena.seed, mates, arena.interface, 64, slot)
-        started = time.perf_counter()
+        started = time.process_time()
         result = mutate(task)
-        spent += time.perf_counter() - started
+        spent += time.process_time() - started
         outcome = judge(arena, result, score, behaviour)
         if result.source is not None and outcome in ("changed", "better"):
             children.append(result.source)
@@ -86,7 +86,7 @@ def main() -> None:
     print(f"{'operator':24s}{'children':>8s}{'runs':>10s}{'changed':>10s}{'better':>10s}")
     for name in sorted(tallies):
         print(tallies[name].row(name))
-    print(f"{1000 * spent / (proposals * len(ARENAS)):.0f} ms a proposal in one process")
+    print(f"{1000 * spent / (proposals * len(ARENAS)):.0f} CPU ms a proposal")
 
 
 if __name__ == "__main__":

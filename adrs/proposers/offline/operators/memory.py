@@ -19,10 +19,10 @@ _FORECASTS = {
     "highest": (_LAST, "{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x}, {c} * {before})"),
     "trend": (_LAST, "{memory}[{x}.shape] = {x}", "{x} = {np}.maximum({x} + {c} * ({x} - {before}), 0.0)"),
     "margin": (_LAST, "{memory}[{x}.shape] = {x}", "{x} = {x} + {c} * {np}.abs({x} - {before})"),
-    "recall": (  # what followed the most similar input before
+    "recall": (  # what followed the most similar input, as far as any was more similar than the last
         "{before} = {memory}.setdefault({x}.shape, [])",
+        "{before}[:] = [*{before}[-31:], {x}]",
         "distances = [{np}.abs({x} - other).sum() for other in {before}[:-1]]",
-        "{before}.append({x})",
         "if distances:\n    {x} = {x} + {c} * ({before}[int({np}.argmin(distances)) + 1] - {x})",
     ),
 }
