@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -22,13 +22,16 @@ from adrs.sandbox import child, contract, jail, kernel, wire
 
 PACKET_BYTES = 1 << 20
 EXIT_MEMORY = 77  # of a policy process that could not even say that it ran out of memory
-# Parts of what policies may import that load lazily, and so would be missing in the jail.
-_SUBMODULES = {
-    "numpy": ("fft", "linalg", "ma", "polynomial", "random", "lib.stride_tricks", "lib.recfunctions", "exceptions"),
-    "collections": ("abc",),
-}
-_LAZY = ("encodings.ascii", "encodings.latin_1", "encodings.idna", "inspect", "locale", "textwrap", "_strptime",
-         "unicodedata", "warnings", "linecache", "secrets", "pprint", "__future__")  # fmt: skip
+# What loads lazily behind the modules that policies may import, and so would be missing in the jail. Not every version
+# of Python and numpy has all of it.
+_LAZY = {
+    "": ("encodings.ascii", "encodings.latin_1", "encodings.idna", "inspect", "locale", "textwrap", "_strptime",
+         "unicodedata", "warnings", "linecache", "secrets", "pprint", "__future__"),
+    "collections": ("collections.abc",),
+    "numpy": ("numpy.fft", "numpy.linalg", "numpy.ma", "numpy.polynomial", "numpy.random", "numpy.lib.stride_tricks",
+              "numpy.lib.recfunctions", "numpy.exceptions", "numpy.typing", "numpy.char", "numpy.rec", "numpy.strings",
+              "numpy.dtypes"),
+}  # fmt: skip
 
 
 class Prepare(msgspec.Struct, tag=True):
@@ -81,18 +84,18 @@ def main(descriptor: int) -> None:
 
 
 def _prepare(interface: Interface) -> Sequence[contract.Method]:
-    for name in (*_LAZY, *_with_submodules(interface.imports)):
+    for name in interface.imports:
         importlib.import_module(name)
+    for name in ("", *interface.imports):
+        for lazy in _LAZY.get(name, ()):
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(lazy)
     methods = contract.load(interface)
     sys.path.clear()
     sys.path_importer_cache.clear()
     gc.collect()
     gc.freeze()  # a child's collections leave the shared pages alone
     return methods
-
-
-def _with_submodules(names: Iterable[str]) -> list[str]:
-    return [module for name in names for module in (name, *(f"{name}.{part}" for part in _SUBMODULES.get(name, ())))]
 
 
 class _Server:
