@@ -1,20 +1,20 @@
 """Which candidate a run proposes as its winner.
 
-The best on train is the luckiest of many. The few best are scored on the validation workloads, and those pick. The
-winner's validation score is still biased upwards (it was chosen by it): only `verify` gives the result.
+The best on train is the luckiest of many. The few best and the seed are scored on the validation workloads, and those
+pick. The winner's validation score is still biased upwards (it was chosen by it): only `verify` gives the result.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from adrs.archive.reader import ArchiveReader
 from adrs.archive.store import Archive
 from adrs.evaluation.cascade import Cascade
 from adrs.evaluation.outcome import Listed
 
-FINALISTS = 5
+FINALISTS = 8
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Winner:
     id: int
     score: float  # on train
     validation: float | None = None
+    seed_validation: float | None = None
 
 
 async def choose_winner(archive: Archive, cascade: Cascade, validation: list[Listed]) -> Winner | None:
@@ -32,17 +33,17 @@ async def choose_winner(archive: Archive, cascade: Cascade, validation: list[Lis
     finalists = archive.top(FINALISTS)
     if not finalists or not validation:
         return leader(archive)
+    seed = archive.candidate(0)
+    if seed.score is not None and all(id != seed.id for id, _, _ in finalists):
+        finalists.append((seed.id, seed.score, seed.code_size))
     scores = await asyncio.gather(*(_validate(archive, cascade, id, validation) for id, _, _ in finalists))
-    ranked = [
-        (-score, size, id, train)
-        for score, (id, train, size) in zip(scores, finalists, strict=True)
-        if score is not None
-    ]
-    if not ranked:
+    validated = {id: score for (id, _, _), score in zip(finalists, scores, strict=True) if score is not None}
+    if not validated:
         return leader(archive)
-    negated, _, id, train = min(ranked)
-    archive.event("winner", id=id, score=train, validation=-negated, committed=archive.count_committed())
-    return Winner(id, train, -negated)
+    id, train, _ = min((f for f in finalists if f[0] in validated), key=lambda f: (-validated[f[0]], f[2], f[0]))
+    winner = Winner(id, train, validated[id], validated.get(seed.id))
+    archive.event("winner", committed=archive.count_committed(), **asdict(winner))
+    return winner
 
 
 async def _validate(archive: Archive, cascade: Cascade, id: int, validation: list[Listed]) -> float | None:
@@ -59,6 +60,7 @@ def leader(archive: ArchiveReader) -> Winner | None:
     """The winner chosen on validation if nothing was committed since, else the best on train."""
     chosen = archive.last_event("winner")
     if chosen is not None and chosen["committed"] == archive.count_committed():
-        return Winner(chosen["id"], chosen["score"], chosen["validation"])
+        del chosen["committed"]
+        return Winner(**chosen)
     top = archive.top(1)
     return Winner(top[0][0], top[0][1]) if top else None

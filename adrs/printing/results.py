@@ -43,7 +43,7 @@ def print_result(console: Console, result: Result) -> None:
         soft_wrap=True,
     )
     made = table("", "id>", "train>", "gain>", "validation>")
-    made.add_row("seed", "0", number(result.seed_score), "", "")
+    made.add_row("seed", "0", number(result.seed_score), "", number(best.seed_validation))
     style = "bold green" if best.score > result.seed_score else ""
     gain = signed(best.score - result.seed_score)
     made.add_row("winner", str(best.id), Text(number(best.score), style), gain, number(best.validation))
