@@ -140,6 +140,11 @@ def test_resume_refuses_a_changed_evaluator_and_a_changed_problem(problem: Path,
     evaluator.write_text(evaluator.read_text().replace("range(12)", "range(13)"))
     with pytest.raises(InputError, match=r"evaluator has changed.* --from "):
         resume(run, budget=Budget(candidates=4))
+    evaluator.write_text(evaluator.read_text().replace("range(13)", "range(12)"))
+    interface = problem.with_name("interface.py")
+    interface.write_text(interface.read_text().replace("highest", "lowest"))
+    with pytest.raises(InputError, match=r"evaluator has changed.* --from "):
+        resume(run, budget=Budget(candidates=4))
     problem.write_text(problem.read_text().replace("aggregate: mean", "aggregate: worst"))
     with pytest.raises(InputError, match=r"problem has changed.* --from "):
         resume(run, budget=Budget(candidates=4))

@@ -11,6 +11,7 @@ import platform
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ _ENTRY_POINTS = "adrs.evaluators"
 
 
 def load_evaluator(spec: EvaluatorSpec) -> tuple[Evaluator, str]:
-    """The evaluator and its fingerprint: over its source files, options, Python and numpy.
+    """The evaluator and its fingerprint: over its source files, interface, options, Python and numpy.
 
     Raises:
         InputError: no such evaluator, or it does not take these options.
@@ -35,7 +36,7 @@ def load_evaluator(spec: EvaluatorSpec) -> tuple[Evaluator, str]:
         evaluator: Evaluator = module.__dict__[name](**options)
     except TypeError as error:
         raise InputError(f"evaluator {spec.target}: cannot be built with the options {options}: {error}") from error
-    return evaluator, _fingerprint(module, spec.options_json)
+    return evaluator, _fingerprint(module, options, evaluator.interface.text)
 
 
 def _target(name: str) -> str:
@@ -72,10 +73,13 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _fingerprint(module: ModuleType, options_json: str) -> str:
-    """16 hex digits. Of a package, all its Python files count; of a single file, it and the neighbours it imports."""
-    options = json.dumps(json.loads(options_json), sort_keys=True)
-    digest = hashlib.sha256(f"{options} {platform.python_version()} {np.__version__}".encode())
+def _fingerprint(module: ModuleType, options: Any, interface: str) -> str:
+    """16 hex digits. Of a package, all its Python files count; of a single file, it and the neighbours it imports.
+
+    The interface counts apart: a single file reads its own without importing it.
+    """
+    settings = [options, platform.python_version(), np.__version__, interface]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in sorted(_files(module)):
         digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
