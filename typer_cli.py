@@ -363,6 +363,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(arguments, prog_name="adrs", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # by typer for Ctrl-C, or at the end of a session that was stopped
+            return _fail(code, "interrupted")
         return code if isinstance(code, int) else 0
     except (BrokenPipeError, SystemExit):  # typer itself exits on a broken pipe
         discard_output()
