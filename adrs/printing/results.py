@@ -78,7 +78,7 @@ def print_check(console: Console, check: Check, reference: str) -> None:
     console.print(made)
     console.print()
     for finding in check.findings:
-        console.print(Text(f"finding: {one_line(finding)}", "yellow"), soft_wrap=True)
+        console.print(Text(f"finding: {one_line(finding)}", "yellow"))
     if not check.findings:
         console.print(f"the set-up holds; `adrs evolve {plain(reference)}` begins a run", style="dim", soft_wrap=True)
 
@@ -131,7 +131,7 @@ def print_verified(console: Console, verified: Verified) -> None:
         *([] if verified.recorded else ["not recorded in the run: another process is at work on it"]),
     ]
     for note in notes:
-        console.print(one_line(note), style="dim", soft_wrap=True)
+        console.print(one_line(note), style="dim")
 
 
 def _print_comparisons(console: Console, result: Verification) -> None:
@@ -167,7 +167,7 @@ def _print_verdict(console: Console, result: Verification) -> None:
     )
     if result.beats_every_baseline:
         line.append("; it beats the seed and every baseline")
-    console.print(line, soft_wrap=True)
+    console.print(line)
 
 
 def print_problems(console: Console, problems: Sequence[CatalogueEntry]) -> None:
