@@ -16,7 +16,10 @@ Drift = Literal["steady", "drift", "shift", "recurring", "burst", "rotation", "s
 Serving = Literal["prefill", "decode", "mixed"]
 
 DOMAINS = 4
-MIX_NOISE = 0.25  # log-normal wobble of the domain mix from stretch to stretch
+# Clients are bursty: minute counts of the Azure conversation trace (2023) have a variance of 20.6 times their mean, so
+# a quarter of its 332 requests a minute varies by half of its mean. The log shares of the domains wander by as much.
+WANDER = 0.5
+WANDER_STEPS = 1000  # engine steps over which that is forgotten: about a minute of decoding
 MIXED_PREFILL_EVERY = 4  # in mixed serving every fourth sampled step is a prefill step
 
 
@@ -38,7 +41,7 @@ class Scenario:
     interval: int = 3000  # engine steps between rebalances
     window: int = 1000  # engine steps observed before each
     layers: int = 4  # sampled; each stands for an equal part of the model's MoE layers
-    intervals: int = 6
+    intervals: int = 8
     steps: int = 15  # sampled per interval
 
     @property
@@ -80,9 +83,18 @@ def _mixes(rng: np.random.Generator, scenario: Scenario) -> Floats:
     time = np.arange(intervals * steps) / (intervals * steps)
     which = np.arange(intervals * steps) // steps
     mix = _course(rng, scenario, time, which, np.stack([base, other, third]))
-    mix = mix * np.exp(rng.normal(0.0, MIX_NOISE, mix.shape))
+    mix = mix * np.exp(_wander(rng, len(mix), scenario.interval / steps))
     mix /= mix.sum(axis=1, keepdims=True)
     return np.asarray(mix.reshape(intervals, steps, DOMAINS))
+
+
+def _wander(rng: np.random.Generator, stretches: int, length: float) -> Floats:
+    """Stationary AR(1) noise of the log shares, [stretches, domains]; a stretch is `length` engine steps."""
+    kept = np.exp(-length / WANDER_STEPS)
+    noise = rng.normal(0.0, WANDER, (stretches, DOMAINS))
+    for stretch in range(1, stretches):
+        noise[stretch] = kept * noise[stretch - 1] + np.sqrt(1 - kept**2) * noise[stretch]
+    return noise
 
 
 def _course(rng: np.random.Generator, scenario: Scenario, time: Floats, which: np.ndarray, mixes: Floats) -> Floats:
