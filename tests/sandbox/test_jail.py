@@ -11,10 +11,14 @@ import pytest
 
 from adrs.doctor import diagnose
 from adrs.errors import HouseError
+from adrs.evaluation.executor import EvaluatorSpec
 from adrs.evaluation.interface import Interface
+from adrs.evaluation.local import evaluate
 from adrs.sandbox import jail, kernel, probe, seccomp
 from adrs.sandbox.launcher import ForkServer
 
+MACHINE = EvaluatorSpec(f"{Path(__file__).with_name('machine.py')}:Machine")
+HARMLESS = ("adrs", "adrs.evaluation", "adrs.sandbox")
 INTERFACE = Interface.from_text("def answer() -> int: ...\n")
 
 
@@ -83,3 +87,18 @@ def test_doctor_finds_every_layer_and_shows_no_key() -> None:
         checks
     )
     assert checks["llm"].detail == "OPENAI_API_KEY is set at http://host: the proposer openai can be used"
+
+
+def test_the_fork_server_holds_nothing_of_the_house() -> None:
+    """Its children inherit its memory: only the wall's own modules and the interface may be in it."""
+    source = """
+import sys
+def choose(queue, history):
+    raise ValueError(*sorted(name for name in sys.modules if name.startswith(("adrs", "evaluators", "machine"))))
+"""
+    [(_, outcome), *_] = evaluate(MACHINE, source)
+    names = outcome.error.partition("(")[2].partition(")")[0].replace("'", "").split(", ")
+    allowed = ("adrs.sandbox.", "adrs.evaluation.interface", "adrs.errors")
+    assert len(names) > 5
+    assert [name for name in names if not name.startswith(allowed) and name not in HARMLESS] == []
+    assert not {"adrs.sandbox.referee", "adrs.sandbox.launcher", "adrs.sandbox.policy"} & set(names)
