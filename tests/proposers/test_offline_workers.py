@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from policies.arena import ARENAS
 
+from adrs.errors import ProposerError
 from adrs.proposers.base import Brief, Candidate, Request
 from adrs.proposers.offline import OfflineProposer
 from adrs.proposers.offline.mutate import mutate
@@ -123,6 +124,22 @@ def test_a_cancelled_proposal_leaves_a_proposer_that_works() -> None:
             await pending
         assert await proposer.propose(request(2, proposer)) == expected
         await proposer.close()
+
+    asyncio.run(go())
+
+
+def test_close_ends_workers_at_work_and_starts_no_others() -> None:
+    async def go() -> None:
+        proposer = OfflineProposer(workers=1)
+        await proposer.propose(request(1, proposer))
+        workers = children_of(os.getpid())
+        pending = asyncio.create_task(proposer.propose(request(2, proposer)))
+        await asyncio.sleep(0)
+        await proposer.close()
+        with pytest.raises(ProposerError, match="closed"):
+            await pending
+        assert set(children_of(os.getpid())) <= set(workers)
+        assert wait_until_gone(workers) == []
 
     asyncio.run(go())
 

@@ -52,15 +52,17 @@ class Pool:
         self._free = asyncio.Semaphore(size)
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
+        self._closed = False
 
     async def run(self, task: Task) -> Result:
-        """Raises `ProposerError` when the task kills its worker twice."""
+        """Raises `ProposerError` when the task kills its worker twice, or the pool was closed meanwhile."""
         async with self._free:
             for _ in range(2):
                 try:
                     return await self._run(task)
                 except (ConnectionError, asyncio.IncompleteReadError):
-                    continue
+                    if self._closed:
+                        raise ProposerError("offline: closed while a proposal was under way") from None
         raise ProposerError("offline: the worker process died twice on the same proposal; is memory short?")
 
     async def _run(self, task: Task) -> Result:
@@ -77,6 +79,7 @@ class Pool:
         return result
 
     async def close(self) -> None:
+        self._closed = True
         workers = [*self._idle, *self._busy]
         self._idle.clear()
         await asyncio.gather(*(worker.stop() for worker in workers))
