@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from adrs.proposers.prepared import Recording, WarmStart
 from adrs.runlog import RunLog
 from adrs.sandbox.jail import SandboxMode
 from adrs.search import build_strategy
-from adrs.winner import Winner, choose_winner
+from adrs.winner import Winner, choose_winner, leader
 
 FINISHING = "stopping: finishing what is in flight; once more abandons it, and `adrs resume` takes it up again"
 ABANDONING = "stopping at once: `adrs resume` takes up what was in flight"
@@ -82,11 +82,10 @@ class Session:
             self.options.announce(line)
             log.note(line)
         try:
-            with _StopSignals(evolution, self.options.announce):
+            with _StopSignals(evolution, self.options.announce) as signals:
                 stopped = await evolution.run()
                 self.options.announce("ended     the best are now scored on validation, which picks the winner")
-                validation = list(await self.executor.workloads("validation"))
-                winner = await choose_winner(self.archive, evolution.cascade, validation)
+                await signals.unless_twice(self._choose_winner(evolution.cascade))
         except AdrsError as error:
             self.archive.event("stopped", reason=f"error: {error}")
             log.note(f"stopped: {error}")
@@ -96,6 +95,7 @@ class Session:
         seconds = round(time.monotonic() - began, 3)
         self.archive.event("stopped", reason=stopped, seconds=seconds)
         log.note(f"stopped: {stopped}")
+        winner = leader(self.archive)
         assert winner is not None, "the seed has a score"
         return Result(
             run=self.directory,
@@ -109,6 +109,9 @@ class Session:
             llm=self.archive.llm_totals(),
             seconds=seconds,
         )
+
+    async def _choose_winner(self, cascade: Cascade) -> None:
+        await choose_winner(self.archive, cascade, list(await self.executor.workloads("validation")))
 
     def _header(self) -> list[str]:
         recorded = self.archive.info.proposer
@@ -149,20 +152,35 @@ class _StopSignals:
         self.evolution = evolution
         self.announce = announce
         self.received = 0
+        self._closing: asyncio.Task[None] | None = None
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _StopSignals:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._stop)
+        return self
 
     def __exit__(self, *_: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().remove_signal_handler(number)
+
+    async def unless_twice(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what comes after the evolution, unless a second signal has come or comes while it is done."""
+        self._closing = asyncio.create_task(work)
+        if self.received > 1:
+            self._closing.cancel()
+        try:
+            await self._closing
+        except asyncio.CancelledError:
+            if self.received < 2:  # cancelled from elsewhere
+                raise
 
     def _stop(self) -> None:
         self.received += 1
         at_once = self.received > 1
         self.announce(ABANDONING if at_once else FINISHING)
         self.evolution.stop("interrupted", at_once)
+        if at_once and self._closing is not None:
+            self._closing.cancel()
 
 
 def _brief(problem: Problem, interface: Interface) -> Brief:

@@ -28,7 +28,7 @@ class Winner:
 
 
 async def choose_winner(archive: Archive, cascade: Cascade, validation: list[Listed]) -> Winner | None:
-    """Score the finalists on validation and record the choice. None when the run has no scored candidate."""
+    """Score the finalists on validation and record the choice; see `leader` for what it is without one."""
     archive.add_workloads(validation)
     finalists = archive.top(FINALISTS)
     if not finalists or not validation:
