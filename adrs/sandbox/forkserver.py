@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import msgspec
 
 from adrs.evaluation.interface import Interface
-from adrs.sandbox import child, contract, jail, kernel, wire
+from adrs.sandbox import child, contract, jail, kernel, poison, wire
 
 PACKET_BYTES = 1 << 20
 EXIT_MEMORY = 77  # of a policy process that could not even say that it ran out of memory
@@ -91,6 +91,7 @@ def _prepare(interface: Interface) -> Sequence[contract.Method]:
             with contextlib.suppress(ModuleNotFoundError):
                 importlib.import_module(lazy)
     methods = contract.load(interface)
+    poison.poison_uninitialised()
     sys.path.clear()
     sys.path_importer_cache.clear()
     gc.collect()

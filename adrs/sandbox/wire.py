@@ -23,6 +23,7 @@ _HEADER = struct.Struct("<IIH")
 _ARRAY = 1  # code of the extension type
 _ARRAY_HEAD = struct.Struct("<BBQ")  # index of the dtype, number of dimensions, offset of the bytes
 _SHAPES = tuple(struct.Struct(f"<{dimensions}Q") for dimensions in range(9))
+_empty = np.empty  # as numpy has it: in a policy process it gets poisoned
 _DTYPES = tuple(
     np.dtype(name)
     for name in "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split()  # noqa: SIM905
@@ -134,8 +135,8 @@ class Channel:
                 return received
 
     def _grow(self, start: memoryview, size: int) -> memoryview:
-        """A buffer for this frame alone; np.empty leaves its memory untouched until the bytes arrive."""
-        larger = np.empty(size, np.uint8).data
+        """A buffer for this frame alone; its memory is untouched until the bytes arrive."""
+        larger = _empty(size, np.uint8).data
         larger[: len(start)] = start
         return larger
 

@@ -71,3 +71,16 @@ def test_all_that_the_interface_lists_can_be_imported() -> None:
     source = "".join(f"import {name}\n" for name in IMPORTABLE) + "def choose(queue, history):\n    return 0\n"
     [(_, outcome), *_] = evaluate(SPEC, source)
     assert outcome.status == "ok", outcome
+
+
+def test_memory_that_was_never_written_reads_the_same_every_time() -> None:
+    source = """
+import numpy as np
+def choose(queue, history):
+    numbers, like = np.empty(3, dtype=np.int64), np.empty_like(history, dtype=float, shape=(2, 2))
+    assert (numbers == np.iinfo(np.int64).min).all() and np.isnan(like).all() and np.empty(2, bool).all()
+    assert np.empty((2, 0)).shape == (2, 0) and np.empty(1, dtype=object)[0] is None
+    return int(numbers[0])
+"""
+    [(_, outcome), *_] = evaluate(SPEC, source)
+    assert (outcome.status, outcome.error) == ("wrong", f"index {-(2**63)} is not in the queue of 1")
