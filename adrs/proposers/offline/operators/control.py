@@ -42,7 +42,10 @@ def _guard(context: Context) -> Edit | None:
 
 
 def _condition(context: Context) -> Edit | None:
-    """Weaken, strengthen, negate or replace a condition; a while loop's is only strengthened, so that it ends."""
+    """Weaken, strengthen, negate or replace a condition.
+
+    A while loop's is only strengthened, so that it ends, and so is a plain name, which may guard against emptiness.
+    """
     spots = [s for s in context.program.expressions() if s.role == "condition" and _is_whole(s)]
     if not spots:
         return None
@@ -54,14 +57,14 @@ def _condition(context: Context) -> Edit | None:
     own = text_of(spot.node)
     bound = own if not isinstance(spot.node, cst.BooleanOperation | cst.IfExp) else f"({own})"
     forms = [f"{bound} and {test}"]
-    if not isinstance(spot.parent.node, cst.While):
+    if not isinstance(spot.parent.node, cst.While) and not isinstance(spot.node, cst.Name):
         forms += [f"{bound} or {test}", test, f"not ({own})"]
     return substitute(spot, cst.parse_expression(context.pick(forms)))
 
 
 def _is_whole(spot: Spot) -> bool:
-    """Whether it is all of a test; tests of `is None` are left alone, for what they guard would fail."""
-    if isinstance(spot.node, cst.Comparison) and isinstance(spot.node.comparisons[0].operator, cst.Is | cst.IsNot):
+    """Whether it is all of a test; those of `is None` are left alone, for what they guard would fail."""
+    if "None" in text_of(spot.node):
         return False
     return spot.parent is not None and isinstance(spot.parent.node, cst.If | cst.While | cst.IfExp | cst.CompIf)
 
@@ -145,6 +148,6 @@ OPERATORS = [
     Operator("guard", 1.0, _guard),
     Operator("condition", 1.0, _condition),
     Operator("branch", 0.5, _branch),
-    Operator("leave", 0.5, _leave),
-    Operator("repeat", 0.3, _repeat),
+    Operator("leave", 0.3, _leave),
+    Operator("repeat", 0.2, _repeat),
 ]
