@@ -16,6 +16,9 @@ from adrs.problem import Budget
 from adrs.proposers.base import Proposal, Request
 
 
+JOBS_AHEAD = 4 * 3  # slots in flight when the budget ends the run, times workloads
+
+
 def run_whole(path: Path, budget: Budget, **parts: object) -> Archive:
     archive = new_archive(path)
     asyncio.run(evolution(archive, budget, **parts).run())  # type: ignore[arg-type]
@@ -106,6 +109,18 @@ def test_nothing_finished_is_evaluated_again(tmp_path: Path) -> None:
     code_of = dict(archive.db.execute("SELECT text, code_hash FROM source").fetchall())
     submitted = [(code_of[source], workload) for source, workload in executor.submitted]
     assert len(submitted) == len(set(submitted))
+
+
+def test_results_that_are_there_already_change_nothing_but_the_work(tmp_path: Path) -> None:
+    whole = run_whole(tmp_path / "whole.sqlite", Budget(candidates=60))
+    cached = new_archive(tmp_path / "cached.sqlite")
+    rows = whole.db.execute("SELECT * FROM evaluation ORDER BY code_hash, workload").fetchall()
+    with cached.transaction() as db:
+        db.executemany("INSERT INTO evaluation VALUES (?,?,?,?,?,?,?,?,?)", rows[::2])
+    executor = FakeExecutor()
+    asyncio.run(evolution(cached, Budget(candidates=60), executor=executor).run())
+    assert digest(cached) == digest(whole)
+    assert 0 < len(executor.submitted) <= len(rows) - len(rows[::2]) + JOBS_AHEAD
 
 
 def test_target_and_stagnation_cut_exactly_where_they_are_reached(tmp_path: Path) -> None:
