@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from adrs.errors import InputError
 from adrs.evaluation.interface import Interface
+from adrs.evaluation.preparation import code_digest, remembered
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload
 from evaluators.moe.cost import CostModel
 from evaluators.moe.hardware import Cluster
@@ -22,6 +24,8 @@ from evaluators.moe.timeline import Deployment, bound_throughput, simulate, stay
 from evaluators.moe.traffic import make_trace
 from evaluators.moe.workloads import list_workloads, scenario_of
 
+MEMORY = remembered("moe")
+CODE = code_digest(Path(__file__).parent)
 SMALLEST_GAP = 1e-3  # of the reference: a narrower gap is not worth closing and is not divided by
 
 
@@ -108,14 +112,23 @@ class ExpertPlacement:
     def _case(self, workload: Workload) -> Case:
         """Built once a process: candidates after candidates are scored on the same loads."""
         if workload.hash not in self._cases:
-            deployment = self._deployment(workload)
-            unbalanced = simulate(deployment, stay).throughput
-            self._cases[workload.hash] = Case(deployment, unbalanced, bound_throughput(deployment))
+            self._cases[workload.hash] = self._prepared(workload.parameters)
         return self._cases[workload.hash]
 
-    def _deployment(self, workload: Workload) -> Deployment:
+    def _prepared(self, parameters: Mapping[str, Any]) -> Case:
         if self._history is not None:
-            return self._history.deployment(workload.parameters)
-        scenario = scenario_of(workload.parameters)
-        cost = CostModel(shape(scenario.model), Cluster(scenario.nodes, scenario.gpus_per_node))
-        return Deployment(cost, make_trace(scenario), scenario.slots, scenario.interval, scenario.asynchronous)
+            return _case_of(self._history.deployment(parameters))
+        case: Case = _generated(json.dumps(parameters, sort_keys=True), CODE, np.__version__)
+        return case
+
+
+@MEMORY.cache
+def _generated(parameters: str, code: str, numpy: str) -> Case:
+    """The case of a synthetic workload; seconds of work, so remembered beyond this process."""
+    scenario = scenario_of(json.loads(parameters))
+    cost = CostModel(shape(scenario.model), Cluster(scenario.nodes, scenario.gpus_per_node))
+    return _case_of(Deployment(cost, make_trace(scenario), scenario.slots, scenario.interval, scenario.asynchronous))
+
+
+def _case_of(deployment: Deployment) -> Case:
+    return Case(deployment, simulate(deployment, stay).throughput, bound_throughput(deployment))
