@@ -91,6 +91,7 @@ def test_seed_balances_as_eplb_global_does() -> None:
     assert loads[0].max(axis=1) == pytest.approx(loads[1].max(axis=1), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_there_is_head_room_above_eplb() -> None:
     """A forecasting policy beats both EPLB policies on unseen workloads, one of each regime, in the mean."""
     evaluator = ExpertPlacement()
