@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,7 @@ def count(tally: Tally, outcome: str) -> None:
 def main() -> None:
     proposals = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     tallies: dict[str, Tally] = {}
+    warnings.simplefilter("ignore")  # children divide by zero as they please
     spent = sum(measure(arena, proposals, tallies, "-v" in sys.argv) for arena in ARENAS)
     print(f"{'operator':24s}{'children':>8s}{'runs':>10s}{'changed':>10s}{'better':>10s}")
     for name in sorted(tallies):
