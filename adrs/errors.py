@@ -26,3 +26,9 @@ class HouseError(AdrsError):
 
 class ProposerError(AdrsError):
     """The proposer cannot go on (wrong key, unknown model, nothing succeeds): the run stops with the reason."""
+
+
+class Interrupted(AdrsError):
+    """The user stopped the work before there was anything to report."""
+
+    exit_code = 130

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from adrs.archive.journal import CallJournal
 from adrs.archive.records import LlmTotals, Outcome, Plan, Slot
 from adrs.archive.store import Archive
-from adrs.errors import AdrsError, InputError
+from adrs.errors import AdrsError, InputError, Interrupted
 from adrs.evaluation.cascade import Cascade
 from adrs.planner import Planner
 from adrs.problem import Budget
@@ -72,6 +72,7 @@ class Evolution:
         self._since_best = 0
         self._tasks: dict[int, asyncio.Task[Outcome]] = {}  # by position
         self._slots: dict[int, Slot] = {}  # pending, by position
+        self._held: set[int] = set()  # positions that wait for a commit before they ask again for a call
         self._stopped: str | None = None
         self._wake = asyncio.Event()
 
@@ -89,6 +90,7 @@ class Evolution:
 
         Raises:
             InputError: the seed does not pass its own evaluation.
+            Interrupted: stopped at once, before the seed had a score.
             AdrsError: the proposer, the evaluator or the sandbox cannot go on; the archive resumes from there.
         """
         minutes = self.budget.minutes
@@ -108,11 +110,12 @@ class Evolution:
 
     async def _steady_state(self) -> str:
         while True:
-            reason = self._stopped or self._exact_budget()
+            reached = self._exact_budget()
+            reason = self._stopped or reached
+            if reached is not None and self.order == "slot":
+                return self._stopped or reached  # reached by a commit: cut exactly there
             if reason is None:
                 self._start_due()
-            elif self._stopped is None and self.order == "slot":
-                return reason  # reached by a commit: cut exactly there
             position = await self._next_done()
             if position is None:
                 return reason or self._stopped or ("candidates" if self._slots else "exhausted")
@@ -132,7 +135,7 @@ class Evolution:
         """Every pending slot within the budget of candidates is in flight: at most `lag` of them."""
         for position, slot in self._slots.items():
             due = self.budget.candidates is None or position <= self.budget.candidates
-            if due and position not in self._tasks:
+            if due and position not in self._tasks and position not in self._held:
                 self._tasks[position] = asyncio.create_task(self._fill(slot))
 
     async def _next_done(self) -> int | None:
@@ -153,10 +156,14 @@ class Evolution:
         try:
             outcome = task.result()
         except BudgetReached as reached:
-            self.stop(reached.budget)
+            if self._tasks and self.order == "arrival":  # calls in flight may cost less than was set aside for them
+                self._held.add(position)
+            else:
+                self.stop(reached.budget)
             return False
         except asyncio.CancelledError:
             return False
+        self._held.clear()
         self._commit(self._slots.pop(position).plan, outcome)
         return True
 
@@ -240,7 +247,15 @@ class Evolution:
 
     async def _commit_seed(self) -> None:
         slot = self.archive.slot(SEED)
-        outcome = await self._fill(slot)
+        task = self._tasks[SEED] = asyncio.create_task(self._fill(slot))
+        try:
+            outcome = await task
+        except asyncio.CancelledError:
+            if self._stopped is None:  # cancelled from elsewhere
+                raise
+            raise Interrupted("interrupted before the seed had a score; `adrs resume` goes on") from None
+        finally:
+            del self._tasks[SEED]
         if outcome.status != "ok":
             raise InputError(f"seed: {outcome.status} under the problem's own limits: {outcome.error}")
         self._commit(slot.plan, outcome)

@@ -10,11 +10,11 @@ from support.fakes import FakeExecutor, StepProposer, evolution, jitter, new_arc
 
 from adrs.archive.digest import digest
 from adrs.archive.store import Archive
-from adrs.errors import InputError, ProposerError
+from adrs.errors import InputError, Interrupted, ProposerError
 from adrs.evaluation.outcome import Evaluation, Limits, Listed
+from adrs.evolution import Progress
 from adrs.problem import Budget
 from adrs.proposers.base import Proposal, Request
-
 
 JOBS_AHEAD = 4 * 3  # slots in flight when the budget ends the run, times workloads
 
@@ -169,6 +169,57 @@ def test_stopping_twice_abandons_what_is_in_flight_and_loses_nothing_committed(t
     asyncio.run(evolution(archive, Budget(candidates=candidates)).run())
     whole = run_whole(tmp_path / "whole.sqlite", Budget(candidates=candidates))
     assert digest(archive) == digest(whole)
+
+
+def test_a_target_cuts_exactly_also_while_what_is_in_flight_is_finished(tmp_path: Path) -> None:
+    whole = run_whole(tmp_path / "whole.sqlite", Budget(target=-1.5))
+    archive = new_archive(tmp_path / "stopped.sqlite")
+
+    def stop_just_before(progress: Progress) -> None:
+        if progress.committed == whole.count_committed() - 2:
+            loop.stop("interrupted")
+
+    loop = evolution(archive, Budget(target=-1.5), observer=stop_just_before)
+    assert asyncio.run(loop.run()) == "interrupted"
+    assert digest(archive) == digest(whole)
+
+
+def test_stopping_twice_abandons_the_seed_too(tmp_path: Path) -> None:
+    archive = new_archive(tmp_path / "a.sqlite")
+
+    async def interrupted() -> None:
+        executor = FakeExecutor(lambda: 60.0)
+        loop = evolution(archive, Budget(), executor=executor)
+        task = asyncio.create_task(loop.run())
+        while not executor.submitted:
+            await asyncio.sleep(0.001)
+        loop.stop("interrupted")
+        loop.stop("interrupted", at_once=True)
+        await asyncio.wait_for(task, 5)
+
+    with pytest.raises(Interrupted):
+        asyncio.run(interrupted())
+    assert archive.count_committed() == 0
+    asyncio.run(evolution(archive, Budget(candidates=10)).run())
+    assert digest(archive) == digest(run_whole(tmp_path / "whole.sqlite", Budget(candidates=10)))
+
+
+class Paying(StepProposer):
+    """Sets 100 tokens aside for a call that then takes 10."""
+
+    async def propose(self, request: Request) -> Proposal:
+        assert request.journal is not None
+        call = request.journal.sent("model", [], 100, 0.0)
+        await asyncio.sleep(0.001)
+        request.journal.received(call, "reply", 9, 1, 0.0)
+        return await super().propose(request)
+
+
+def test_a_call_without_room_beside_those_in_flight_waits_for_them(tmp_path: Path) -> None:
+    archive = new_archive(tmp_path / "a.sqlite", order="arrival")
+    budget = Budget(tokens=250)
+    assert asyncio.run(evolution(archive, budget, proposer=Paying("arrival")).run()) == "tokens"
+    assert 150 < archive.llm_totals().tokens <= 250
 
 
 def test_by_arrival_a_slow_proposal_stalls_nobody(tmp_path: Path) -> None:
