@@ -52,7 +52,7 @@ def evolve(
     """Begin a run: evolve the problem's seed until a budget is reached.
 
     `budget` replaces the problem's own. `lag` is the number of slots planned ahead, and belongs to the run. `warm_from`
-    is an earlier run whose elites fill the first slots, to be scored anew.
+    is an earlier run whose elites fill the first slots, to be scored anew; a replay has its own first slots.
 
     Raises:
         InputError: something of the input is wrong; nothing was written.
@@ -61,7 +61,9 @@ def evolve(
     problem = problem if isinstance(problem, Problem) else load_problem(problem)
     options = options or Options()
     spec = describe_proposer(proposer, model, base_url)
-    budget = _required(budget or problem.budget, replayed=spec["kind"] == "replay")
+    budget = _required(budget or problem.budget, spec["kind"])
+    if warm_from is not None and spec["kind"] == "replay":
+        raise InputError(f"--from {warm_from}: a replay repeats its recording; give --from or replay:FILE, not both")
     directory = run or _new_directory(problem.name)
     if _holds_run(directory):
         raise InputError(f"{directory}: holds a run already; `adrs resume -r {directory}` goes on with it")
@@ -84,8 +86,8 @@ def evolve(
 def resume(directory: Path, *, budget: Budget | None = None, options: Options | None = None) -> Result:
     """Go on with a run where it stands, under its own problem, seed and proposer.
 
-    `budget` replaces the problem's own; candidates, tokens and dollars count from the run's beginning, minutes from
-    now.
+    `budget` replaces that of the run's last session; candidates, tokens and dollars count from the run's beginning,
+    minutes from now.
 
     Raises:
         InputError: there is no run, another process is at work on it, or its problem or evaluator has changed.
@@ -95,7 +97,7 @@ def resume(directory: Path, *, budget: Budget | None = None, options: Options | 
     ArchiveReader.read(archive_file(directory)).close()  # before anything is written beside it
 
     async def go_on(archive: Archive, info: RunInfo, problem: Problem) -> Result:
-        limit = _required(budget or problem.budget, replayed=info.proposer["kind"] == "replay")
+        limit = _required(budget or _last_budget(archive) or problem.budget, info.proposer["kind"])
         author = build_proposer(info.proposer, limit, info.lag, options.jobs)
         async with open_executor(problem, options) as executor:
             if (await executor.describe()).fingerprint != info.fingerprint:
@@ -151,10 +153,17 @@ def _holds_run(directory: Path) -> bool:
         return bool(tables and db.execute("SELECT count(*) FROM run").fetchone()[0])
 
 
-def _required(budget: Budget, replayed: bool) -> Budget:
-    if budget == Budget() and not replayed:
+def _required(budget: Budget, proposer: str) -> Budget:
+    if budget == Budget() and proposer != "replay":
         raise InputError("no budget: give --candidates, --minutes, --usd or --tokens, or a `budget` in the problem")
+    if proposer == "offline" and budget == Budget(tokens=budget.tokens, usd=budget.usd):
+        raise InputError("no budget that ends an offline run, which costs nothing: give --candidates or --minutes")
     return budget
+
+
+def _last_budget(archive: ArchiveReader) -> Budget | None:
+    started = archive.last_event("started")
+    return None if started is None else Budget(**started["budget"])
 
 
 def _new_directory(problem: str) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 
 from adrs.archive.records import LlmTotals
 from adrs.archive.store import Archive
-from adrs.errors import AdrsError
+from adrs.errors import AdrsError, Interrupted
 from adrs.evaluation.cascade import Cascade
 from adrs.evaluation.executor import Executor
 from adrs.evaluation.interface import Interface
@@ -81,16 +81,19 @@ class Session:
         for line in self._header():
             self.options.announce(line)
             log.note(line)
+        self.archive.event("started", budget=asdict(self.budget))
         try:
             with _StopSignals(evolution, self.options.announce) as signals:
                 stopped = await evolution.run()
                 self.options.announce("ended     the best are now scored on validation, which picks the winner")
                 await signals.unless_twice(self._choose_winner(evolution.cascade))
         except AdrsError as error:
-            self.archive.event("stopped", reason=f"error: {error}")
+            reason = "interrupted" if isinstance(error, Interrupted) else f"error: {error}"
+            self.archive.event("stopped", reason=reason)
             log.note(f"stopped: {error}")
             raise
         finally:
+            await evolution.cascade.abandon()  # what an interrupted scoring on validation left under way
             await self.proposer.close()
         seconds = round(time.monotonic() - began, 3)
         self.archive.event("stopped", reason=stopped, seconds=seconds)

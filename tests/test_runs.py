@@ -182,6 +182,30 @@ def test_a_run_needs_a_budget(problem: Path, tmp_path: Path) -> None:
         evolve(problem, run=tmp_path / "run")
 
 
+@pytest.mark.usefixtures("no_llm")
+def test_what_an_offline_run_cannot_heed_is_refused(problem: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="costs nothing"):
+        evolve(problem, budget=Budget(usd=1.0, tokens=1000), run=tmp_path / "run")
+    with pytest.raises(InputError, match="--base-url: offline asks no LLM"):
+        evolve(problem, base_url="http://127.0.0.1:9/v1", run=tmp_path / "run")
+    with pytest.raises(InputError, match="--proposer offlin: unknown"):
+        evolve(problem, proposer="offlin", model="local", run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_resume_keeps_the_budget_of_the_last_session(problem: Path, tmp_path: Path) -> None:
+    offline(problem, tmp_path / "run", candidates=3)
+    assert resume(tmp_path / "run").candidates == 3
+    assert resume(tmp_path / "run", budget=Budget(candidates=4)).candidates == 4
+    assert resume(tmp_path / "run").candidates == 4
+
+
+def test_a_replay_takes_no_warm_start(problem: Path, tmp_path: Path) -> None:
+    offline(problem, tmp_path / "run", candidates=1)
+    with pytest.raises(InputError, match="not both"):
+        evolve(problem, proposer=f"replay:{tmp_path / 'run'}", warm_from=tmp_path / "run", run=tmp_path / "again")
+
+
 def test_one_committer_at_a_time(problem: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     offline(problem, run, candidates=1)

@@ -173,7 +173,7 @@ class ArchiveReader:
     def llm_totals(self) -> LlmTotals:
         row = self.db.execute(
             "SELECT count(*), coalesce(sum(coalesce(prompt_tokens + reply_tokens, reserve_tokens)), 0),"
-            " coalesce(sum(coalesce(usd, reserve_usd)), 0) FROM llm_call"
+            " coalesce(sum(coalesce(usd, reserve_usd)), 0.0) FROM llm_call"
         ).fetchone()
         return LlmTotals(*row)
 

@@ -50,7 +50,7 @@ class Call:
     id: int
     prompt: Sequence[Mapping[str, str]]  # chat messages
     reply: str | None
-    outcome: str  # sent, ok, error:<kind>, lost
+    outcome: str  # sent (in flight, or lost with a killed run), ok, or why no reply came, e.g. http_429
 
 
 class Journal(Protocol):

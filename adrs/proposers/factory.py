@@ -24,19 +24,23 @@ def describe_proposer(kind: str, model: str | None, base_url: str | None) -> dic
     `auto` means `openai` when a model is named (by option or in `ADRS_MODEL`), else `offline`.
 
     Raises:
-        InputError: an unknown kind, a missing file, or no model.
+        InputError: an unknown kind, a missing file, no model, or an LLM named for a proposer that asks none.
     """
     if kind == "auto":
         kind = "openai" if model or os.environ.get("ADRS_MODEL") else "offline"
-    if kind == "offline":
-        return {"kind": "offline"}
     if kind == "openai":
         return {"kind": "openai", "config": asdict(LlmConfig.from_environment(model, base_url))}
-    if kind.startswith("replay:"):
-        file = archive_file(Path(kind.removeprefix("replay:"))).resolve()
-        ArchiveReader.read(file).close()
-        return {"kind": "replay", "file": str(file)}
-    raise InputError(f"--proposer {kind}: unknown; expected auto, offline, openai or replay:FILE")
+    name, colon, recording = kind.partition(":")
+    if (name, colon) not in (("offline", ""), ("replay", ":")):
+        raise InputError(f"--proposer {kind}: unknown; expected auto, offline, openai or replay:FILE")
+    if model or base_url:
+        given = "--model" if model else "--base-url"
+        raise InputError(f"{given}: {name} asks no LLM; give --proposer openai and name a model")
+    if name == "offline":
+        return {"kind": "offline"}
+    file = archive_file(Path(recording)).resolve()
+    ArchiveReader.read(file).close()
+    return {"kind": "replay", "file": str(file)}
 
 
 def build_proposer(spec: Mapping[str, Any], budget: Budget, lag: int | None, workers: int) -> Proposer:

@@ -63,7 +63,7 @@ class Recording:
         try:
             return _proposal(slot, apply_reply(self._source(plan.parents[0]), reply), "")
         except EditError as error:
-            return _proposal(slot, None, str(error))
+            return _proposal(slot, None, slot.error or str(error))  # in the words of the recording, if it failed there
 
     def _last_reply(self, id: int) -> str | None:
         row = self.archive.db.execute(
