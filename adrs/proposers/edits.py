@@ -20,11 +20,12 @@ from adrs.proposers.regions import OutsideChanged, Regions, marked, redent
 MAX_SOURCE_CHARS = 1 << 17
 MAX_BLOCKS = 100
 MAX_FENCES = 20
+_MAX_COMPARED = 100_000  # lines, to locate one block
 
 _SEARCH = re.compile(r"^\s*<{5,9} ?SEARCH\s*$")
 _DIVIDER = re.compile(r"^\s*={7}\s*$")
 _REPLACE = re.compile(r"^\s*>{5,9} ?REPLACE\s*$")
-_FENCE = re.compile(r"^\s*(`{3,}|~{3,})\s*([\w+-]*)[^`]*$")
+_FENCE = re.compile(r"^\s*(`{3,}|~{3,})\s*([\w+-]*)")
 _THINK = re.compile(r"\s*<think(?:ing)?>")
 _THINK_END = re.compile(r"</think(?:ing)?>")
 
@@ -139,9 +140,15 @@ def _block(lines: Sequence[str], number: int) -> Block:
 
 def _unfenced(lines: Sequence[str]) -> tuple[str, ...]:
     """Without a code fence around all of it."""
-    if len(lines) >= 2 and _FENCE.match(lines[0]) and _FENCE.match(lines[-1]):
+    if len(lines) >= 2 and _fence(lines[0]) and _fence(lines[-1]):
         return tuple(lines[1:-1])
     return tuple(lines)
+
+
+def _fence(line: str) -> re.Match[str] | None:
+    """The mark and the language of a line that opens or closes a fence. Linear in the line, whatever it holds."""
+    mark = _FENCE.match(line)
+    return None if mark is None or "`" in line[mark.end() :] else mark
 
 
 def _edited(parent: str, blocks: Iterable[Block]) -> str:
@@ -175,8 +182,8 @@ def _replaced(source: str, block: Block, number: int) -> str:
 
 def _located(lines: Sequence[str], search: Sequence[str], number: int) -> int:
     """Where the SEARCH lines stand: exactly, else but for trailing blanks, else but for a uniform indentation."""
-    width, first = len(search), search[0].strip()
-    likely = [i for i in range(len(lines) - width + 1) if lines[i].strip() == first]
+    width = len(search)
+    likely = _alike(lines, search, number)
     for normal in (_exact, _trailing_blanks_cut, _dedented):
         wanted = normal(search)
         starts = [i for i in likely if normal(lines[i : i + width]) == wanted]
@@ -189,6 +196,21 @@ def _located(lines: Sequence[str], search: Sequence[str], number: int) -> int:
         if starts:
             return starts[0]
     raise EditError(f"the SEARCH part of block {number} is not in the current policy{_closest(lines, search)}")
+
+
+def _alike(lines: Sequence[str], search: Sequence[str], number: int) -> list[int]:
+    """Where lines stand that are equal but for blanks at their ends. Raises EditError for far too many places."""
+    text, wanted = ("".join(f"\n{line.strip()}" for line in part) + "\n" for part in (lines, search))
+    starts: list[int] = []
+    line, seen = 0, 0
+    place = text.find(wanted)
+    while place >= 0:
+        line, seen = line + text.count("\n", seen, place), place
+        starts.append(line)
+        if len(starts) * len(search) > _MAX_COMPARED:
+            raise EditError(f"the SEARCH part of block {number} is too long and matches too many places: quote less")
+        place = text.find(wanted, place + 1)
+    return starts
 
 
 def _evolvable(lines: Sequence[str], starts: Sequence[int], width: int) -> list[int]:
@@ -249,7 +271,7 @@ def fenced(answer: str) -> tuple[list[str], bool]:
     lines: list[str] = []
     fence, wanted = "", False
     for line in answer.split("\n"):
-        mark = _FENCE.match(line)
+        mark = _fence(line)
         if not fence and mark:
             fence, wanted, lines = mark[1], mark[2].lower() in ("", "python", "py", "python3"), []
         elif fence and line.strip().startswith(fence) and not line.strip().strip(fence[0]):

@@ -1,5 +1,7 @@
 """Replies applied to parents."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -325,3 +327,20 @@ def test_any_text_gives_a_program_or_a_reason(reply: str) -> None:
 def test_fences_never_hold_their_own_marks(lines: list[str]) -> None:
     found, _ = fenced("\n".join(lines))
     assert all(any(line.strip() for line in text.split("\n")) for text in found)
+
+
+@pytest.mark.parametrize(
+    ("parent", "reply"),
+    [
+        (PARENT, "```" + " " * 250_000 + "`"),
+        (PARENT, "```" + "a" * 250_000 + "`"),
+        (PARENT, "~~~" * 80_000 + "`"),
+        ("#\n" * 30_000 + PARENT, block("#\n" * 15_000 + "# x", "y = 1")),
+        (" #\n" * 15_000 + PARENT, block("#\n" * 7_000 + "  #", "y = 1")),
+    ],
+)
+def test_a_hostile_reply_is_refused_at_once(parent: str, reply: str) -> None:
+    began = time.process_time()
+    with pytest.raises(EditError):
+        apply_reply(parent, reply)
+    assert time.process_time() - began < 5

@@ -185,6 +185,7 @@ class TestBreaker:
         ("```python\nx = 1\n```\nThat was it.", ""),
         ("A first sentence. " + "word " * 80, "A first sentence."),
         ("word " * 80, "word " * 59 + "word…"),
+        ("\n" * 250_000 + "At last.", "At last."),
         ("", ""),
     ],
 )

@@ -95,6 +95,21 @@ class TestReplies:
             assert propose(server, journal).source == CHILD
         (journal.entries[0].reply or "").encode()
 
+    def test_lone_surrogates_of_an_error_can_be_stored(self) -> None:
+        body = json.dumps({"error": {"code": 502, "message": "\ud800"}}).encode()
+        journal = MemoryJournal()
+        with ScriptedServer(in_turn(Behaviour(body=body), Behaviour(GOOD))) as server:
+            assert propose(server, journal).source == CHILD
+        journal.entries[0].message.encode()
+
+    @pytest.mark.parametrize("count", [10**30, -1, True, "7"])
+    def test_token_counts_that_cannot_be_are_estimated(self, count: object) -> None:
+        usage = {"prompt_tokens": count, "completion_tokens": 3}
+        body = json.dumps({"choices": [{"message": {"content": GOOD}}], "usage": usage}).encode()
+        with ScriptedServer(in_turn(Behaviour(body=body))) as server:
+            proposal = propose(server, MemoryJournal())
+        assert proposal.notes["tokens_estimated"] and proposal.notes["tokens"] < 10_000
+
     def test_a_megabyte_is_cut_but_what_stands_first_counts(self) -> None:
         journal = MemoryJournal()
         with ScriptedServer(in_turn(Behaviour(GOOD + "x" * (1 << 20)))) as server:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 8 << 20
 MAX_REPLY_CHARS = 1 << 18
+MAX_TOKENS = 1 << 32  # that an endpoint is believed to have counted
 Verdict = Literal["retry", "give_up", "fatal"]
 
 _UNSUPPORTED = re.compile(
@@ -162,7 +163,12 @@ def verdict(status: int) -> Verdict:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return _storable(" ".join(text.split())[:300])
+
+
+def _storable(text: str) -> str:
+    """Without lone surrogates, which the archive cannot store."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _detail(error: openai.APIStatusError) -> str:
@@ -209,8 +215,8 @@ def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content") or message.get("refusal") or ""
     if isinstance(content, list):  # content parts
         content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return str(content).encode("utf-8", "replace").decode()  # lone surrogates cannot be stored
+    return _storable(str(content))
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None

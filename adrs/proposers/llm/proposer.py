@@ -175,7 +175,7 @@ def _turn(call: Call) -> int:
 
 def summary(reply: str) -> str:
     """What the reply says of its idea: its first paragraph of prose, at most 300 characters."""
-    prose = re.split(r"^\s*(?:```|~~~|<{5,9} ?SEARCH)", without_thinking(reply), maxsplit=1, flags=re.MULTILINE)[0]
+    prose = re.split(r"^[^\S\n]*(?:```|~~~|<{5,9} ?SEARCH)", without_thinking(reply), maxsplit=1, flags=re.MULTILINE)[0]
     paragraphs = (" ".join(part.split()) for part in re.split(r"\n\s*\n", prose))
     first = next((text for text in paragraphs if text and not text.startswith("#")), "")
     if len(first) <= _SUMMARY_CHARS:
