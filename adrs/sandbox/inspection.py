@@ -12,7 +12,10 @@ _SOURCE_CAP_KB = 1024  # parsing costs about 100 times the text's size in memory
 
 
 def inspect(source: str, interface: Interface) -> Inspection:
-    """See `Inspection`. The hash is equal for texts that differ in layout, comments or docstrings alone."""
+    """See `Inspection`. The hash is equal for texts that differ in layout, comments or docstrings alone.
+
+    Of a text that names `__doc__`, docstrings count: they may be what it computes with.
+    """
     if len(source) > _SOURCE_CAP_KB * 1024:
         return _invalid(f"the source is longer than {_SOURCE_CAP_KB} KiB")
     try:
@@ -21,7 +24,8 @@ def inspect(source: str, interface: Interface) -> Inspection:
         error = _lacking(tree, interface)
         if error:
             return _invalid(error)
-        _strip_docstrings(tree)
+        if "__doc__" not in source:
+            _strip_docstrings(tree)
         return Inspection("ok", hashlib.sha256(ast.dump(tree).encode()).hexdigest(), sum(1 for _ in ast.walk(tree)))
     except SyntaxError as error:
         return _invalid(f"line {error.lineno}: {error.msg}")

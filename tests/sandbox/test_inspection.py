@@ -40,6 +40,11 @@ def test_size_counts_code_not_documentation() -> None:
     assert inspect(GOOD + "x = 1\n", INTERFACE).code_size > inspect(GOOD, INTERFACE).code_size
 
 
+def test_docstrings_that_may_be_read_are_code() -> None:
+    reads = GOOD.replace("return loads", "'0 1 2'\n    return place.__doc__")
+    assert inspect(reads, INTERFACE).code_hash != inspect(reads.replace("1 2", "2 1"), INTERFACE).code_hash
+
+
 @pytest.mark.parametrize(
     "signature",
     [
