@@ -22,9 +22,8 @@ import msgspec
 
 from adrs.catalogue import find_problem, seeds_root
 from adrs.errors import InputError
-from adrs.evaluation.executor import EvaluatorSpec, Executor
+from adrs.evaluation.executor import EvaluatorSpec, Executor, inspect_source
 from adrs.evaluation.outcome import Limits
-from adrs.evaluation.score import inspect_source
 from adrs.problem import MINIMUM_CLUSTERS, Budget, Feature, Objective, Problem, Search, Verify
 from adrs.yaml_tree import Located, Section, override, read_text, read_tree, suggest
 

@@ -20,7 +20,7 @@ from adrs.evaluation.check import Check, check_problem
 from adrs.evaluation.local import LocalExecutor
 from adrs.evaluation.outcome import Limits
 from adrs.evaluation.protocol import Workload, WrongAnswer
-from adrs.evaluation.score import evaluate_file, score_policy
+from adrs.evaluation.score import evaluation_json, score_file, score_policy
 from adrs.evaluation.verify import Verification, verify_policy
 from adrs.problem import Budget, Feature, Search, Verify
 from adrs.problem_file import PROBLEM_FIELDS, check_seed, load_problem
@@ -97,7 +97,7 @@ def test_the_whole_way_behind_the_wall(written: Path, tmp_path: Path, monkeypatc
             await check_seed(executor, problem)
             return (
                 await check_problem(executor, problem),
-                await evaluate_file(executor, problem, better),
+                evaluation_json(await score_file(executor, problem, better)),
                 await verify_policy(executor, problem, better.read_text(), salt=11),
             )
         finally:

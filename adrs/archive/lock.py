@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 
 from adrs.errors import InputError
+
+PATIENCE = 100  # attempts at a lock that nobody seems to hold, 10 ms apart
 
 
 class RunLock:
@@ -23,19 +26,36 @@ class RunLock:
 
     def __enter__(self) -> RunLock:
         self._descriptor = os.open(self.run / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._descriptor)
-            raise InputError(f"{self.run}: process {holder(self.run)} is at work on this run; stop it first") from None
+        for _ in range(PATIENCE):
+            if _locked(self._descriptor):
+                break
+            if holder(self.run) is not None:
+                raise self._refused()
+            time.sleep(0.01)  # somebody else has only looked who holds it, or takes it at this moment
+        else:
+            raise self._refused()
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
         return self
+
+    def _refused(self) -> InputError:
+        os.close(self._descriptor)
+        process = holder(self.run)
+        who = "another process" if process is None else f"process {process}"
+        return InputError(f"{self.run}: {who} is at work on this run; stop it first")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self._descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def holder(run: Path) -> int | None:

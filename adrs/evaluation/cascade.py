@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from adrs.archive.records import Outcome
 from adrs.archive.store import Archive, sha
-from adrs.evaluation.executor import Executor
+from adrs.evaluation.executor import Executor, inspect_source
 from adrs.evaluation.outcome import Evaluation, Limits, Listed
 from adrs.problem import Objective
 
@@ -49,13 +49,10 @@ class Cascade:
 
     async def inspect(self, source: str) -> tuple[str, str]:
         """(code hash, "" or why the text is invalid). An invalid text's hash is that of the text."""
-        size, limit = len(source.encode("utf-8", "surrogatepass")), self.limits.source_kb * 1024
-        if size > limit:
-            return sha(source), f"the source has {size} bytes; the limit is {limit}"
         key = sha(source)
         known = self.archive.inspection(key)
         if known is None:
-            self.archive.record_inspection(key, await self.executor.inspect(source))
+            self.archive.record_inspection(key, await inspect_source(self.executor, source, self.limits))
             known = self.archive.inspection(key)
             assert known is not None
         return known[0], known[2]

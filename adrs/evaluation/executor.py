@@ -49,3 +49,11 @@ class Executor(Protocol):
 
     async def close(self) -> None:
         """End all processes. Evaluations under way are abandoned."""
+
+
+async def inspect_source(executor: Executor, source: str, limits: Limits) -> Inspection:
+    """Inspect a text, its size included: one above the limit in bytes is `invalid`."""
+    size, limit = len(source.encode("utf-8", "surrogatepass")), limits.source_kb * 1024
+    if size > limit:
+        return Inspection("invalid", error=f"the source has {size} bytes; the limit is {limit}")
+    return await executor.inspect(source)

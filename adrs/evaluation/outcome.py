@@ -21,7 +21,6 @@ Status = Literal[
     "unapplied",  # the reply did not apply to the parent
     "void",  # no candidate came of the slot
 ]
-FAILURES: tuple[Status, ...] = ("invalid", "crash", "timeout", "memory", "denied", "wrong")
 
 
 @dataclass(frozen=True)

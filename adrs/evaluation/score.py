@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from adrs.errors import HouseError, InputError
-from adrs.evaluation.executor import Executor
-from adrs.evaluation.outcome import Evaluation, Inspection, Limits, Listed, Status
+from adrs.evaluation.executor import Executor, inspect_source
+from adrs.evaluation.outcome import Evaluation, Listed, Status
 from adrs.evaluation.protocol import SPLITS, Split
 from adrs.problem import Objective, Problem
 from adrs.yaml_tree import read_text, suggest
@@ -107,13 +107,6 @@ async def score_file(
     return await score_policy(executor, problem, source, split, workloads=workloads, done=done)
 
 
-async def evaluate_file(
-    executor: Executor, problem: Problem, path: Path, split: str = "train", progress: Progress | None = None
-) -> dict[str, Any]:
-    """What `adrs evaluate --json` prints; see `score_file`."""
-    return evaluation_json(await score_file(executor, problem, path, split, progress))
-
-
 def evaluation_json(result: PolicyScore) -> dict[str, Any]:
     """The `evaluate` document, schema 1."""
     return {
@@ -134,14 +127,6 @@ def evaluation_json(result: PolicyScore) -> dict[str, Any]:
         ],
         "error": result.message,
     }
-
-
-async def inspect_source(executor: Executor, source: str, limits: Limits) -> Inspection:
-    """Inspect a text, its size included."""
-    size, limit = len(source.encode("utf-8", "surrogatepass")), limits.source_kb * 1024
-    if size > limit:
-        return Inspection("invalid", error=f"the source has {size} bytes; the limit is {limit}")
-    return await executor.inspect(source)
 
 
 def counter(progress: Progress | None, total: int) -> Callable[[], None]:

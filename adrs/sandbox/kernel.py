@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
-import platform
 import struct
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -108,11 +106,3 @@ def seccomp_install(program: bytes) -> None:
     filter_program = _SockFprog(len(program) // 8, ctypes.cast(buffer, ctypes.c_void_p).value)
     address = ctypes.addressof(filter_program)
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, "prctl(PR_SET_SECCOMP)", address)
-
-
-def seccomp_supported() -> bool:
-    """Whether filters can be loaded on this kernel and this architecture. Changes nothing: the null filter faults."""
-    from adrs.sandbox.seccomp import ARCHITECTURES
-
-    result = _libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), None, None, None)
-    return result < 0 and ctypes.get_errno() == errno.EFAULT and platform.machine() in ARCHITECTURES

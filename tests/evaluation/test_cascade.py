@@ -90,7 +90,10 @@ def test_two_slots_at_once_share_one_evaluation(archive: Archive) -> None:
 
 
 def test_a_source_past_its_size_is_invalid_and_never_parsed(archive: Archive) -> None:
+    source = "x = 1.0  #" + "." * 1100
+    archive.record_proposal(0, Proposal("ok", source, "test"))
+
     async def inspect() -> tuple[str, str]:
-        return await cascade(archive, FakeExecutor()).inspect("x = 1.0  #" + "." * 1100)
+        return await cascade(archive, FakeExecutor()).inspect(source)
 
     assert "the limit is 1024" in asyncio.run(inspect())[1]

@@ -12,7 +12,7 @@ from support.in_process import InProcessExecutor
 
 from adrs.errors import HouseError, InputError
 from adrs.evaluation.outcome import Limits
-from adrs.evaluation.score import evaluate_file, score_policy
+from adrs.evaluation.score import evaluation_json, score_file, score_policy
 from adrs.problem import Objective
 
 
@@ -79,7 +79,8 @@ def test_the_document_of_evaluate(tmp_path: Path) -> None:
     policy.write_text(EXACT)
     seen: list[tuple[int, int]] = []
     executor = InProcessExecutor(Guessing())
-    document = asyncio.run(evaluate_file(executor, PROBLEM, policy, "validation", lambda *counts: seen.append(counts)))
+    result = asyncio.run(score_file(executor, PROBLEM, policy, "validation", lambda *counts: seen.append(counts)))
+    document = evaluation_json(result)
     assert list(document) == ["schema", "status", "score", "metrics", "workloads", "error"]
     assert (document["schema"], document["status"], document["score"], document["error"]) == (1, "ok", 0.0, "")
     assert list(document["workloads"][0]) == ["name", "status", "score", "bound", "metrics", "seconds"]
@@ -97,10 +98,10 @@ def test_the_document_of_evaluate(tmp_path: Path) -> None:
 def test_evaluate_refuses_other_splits(tmp_path: Path, split: str, expected: str) -> None:
     executor = InProcessExecutor(Guessing())
     with pytest.raises(InputError) as caught:
-        asyncio.run(evaluate_file(executor, PROBLEM, tmp_path / "policy.py", split))
+        asyncio.run(score_file(executor, PROBLEM, tmp_path / "policy.py", split))
     assert str(caught.value).startswith(expected)
 
 
 def test_evaluate_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"policy\.py: cannot read the policy: No such file"):
-        asyncio.run(evaluate_file(InProcessExecutor(Guessing()), PROBLEM, tmp_path / "policy.py"))
+        asyncio.run(score_file(InProcessExecutor(Guessing()), PROBLEM, tmp_path / "policy.py"))
