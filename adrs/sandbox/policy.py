@@ -21,6 +21,7 @@ ANSWER_BYTES = 4 * 2**20
 ANSWER_ARRAY_BYTES = 64 * 2**20
 _BACKSTOP_FACTOR = 3  # wall time over the CPU limit
 _BACKSTOP_SECONDS = 2.0  # and beyond that, for short limits on a loaded machine
+_NAPS = 20  # ticks of one evaluation at which a policy may be found asleep while its answer is due
 _END_SECONDS = 1.0  # for a process to be gone after its socket has closed
 _LOADING = "loading the policy"
 _ERROR_CHARACTERS = 1500
@@ -68,6 +69,7 @@ class JailedPolicy:
         self._started = 0.0
         self._cpu_before: float | None = None  # CPU seconds at the first tick of this call
         self._asleep_at: float | None = None  # CPU seconds at the last tick, if it was asleep then
+        self._naps = 0  # ticks of the whole evaluation at which it was asleep
         self._cpu_check_at = 0.0
 
     def load(self, source: str) -> None:
@@ -88,6 +90,7 @@ class JailedPolicy:
         self._cpu_before = self._asleep_at = None
         self._started = time.perf_counter()
         try:
+            self._channel.refuse_early()
             self._channel.send(kind, value)
             kind, data = self._channel.receive()
             if kind != wire.ANSWER:
@@ -131,22 +134,31 @@ class JailedPolicy:
             raise self._over_total()
         if self._waits_in_vain(idle, cpu):
             raise PolicyFailure("timeout", f"{self._doing}: the policy waits for something that never comes")
-        if elapsed > _BACKSTOP_FACTOR * call_limit + _BACKSTOP_SECONDS:
-            raise PolicyFailure("timeout", f"{self._doing}: no answer, though little CPU time was used", wall=True)
+        if elapsed > _backstop(call_limit) or self.seconds + elapsed > _backstop(self._limits.cpu_seconds):
+            raise self._too_slow()
 
     def _waits_in_vain(self, idle: bool, cpu: float) -> bool:
-        """Asleep at two ticks in a row without having run in between: only the referee could wake it, and will not."""
+        """Asleep at two ticks in a row without having run in between: only the referee could wake it, and will not.
+
+        Or asleep again and again: it lets timers wake it, and would hold its slot at no cost of CPU time.
+        """
         slept, self._asleep_at = self._asleep_at, cpu if idle and self._process.is_asleep() else None
-        return slept is not None and slept == self._asleep_at
+        self._naps += self._asleep_at is not None
+        return (slept is not None and slept == self._asleep_at) or self._naps > _NAPS
 
     def _check_total(self) -> None:
         """Between calls: CPU time cannot exceed wall time, so the clock is read only now and then."""
         if self.failure is None and self._process.cpu_seconds() > self._limits.cpu_seconds:
             self.failure = self._over_total()
+        if self.failure is None and self.seconds > _backstop(self._limits.cpu_seconds):
+            self.failure = self._too_slow()
         self._cpu_check_at = self.seconds + self._limits.cpu_seconds / 100
 
     def _over_total(self) -> PolicyFailure:
         return PolicyFailure("timeout", f"more than {self._limits.cpu_seconds:g} CPU seconds in all")
+
+    def _too_slow(self) -> PolicyFailure:
+        return PolicyFailure("timeout", f"{self._doing}: no answer, though little CPU time was used", wall=True)
 
     def _ended(self) -> PolicyFailure:
         """The socket closed before an answer came."""
@@ -166,3 +178,8 @@ class JailedPolicy:
             return PolicyFailure("memory", f"{self._doing}: the policy process was killed, most likely out of memory")
         status: Status = "denied" if number == signal.SIGSYS else "crash"
         return PolicyFailure(status, f"{self._doing}: the policy process died of {signal.Signals(number).name}")
+
+
+def _backstop(cpu_seconds: float) -> float:
+    """Wall seconds that a limit on CPU seconds may take on a busy machine."""
+    return _BACKSTOP_FACTOR * cpu_seconds + _BACKSTOP_SECONDS

@@ -76,6 +76,15 @@ class Channel:
         if len(frame) > _BUFFER:
             self._outbox = bytearray()  # do not keep the memory of a rare large frame
 
+    def refuse_early(self) -> None:
+        """Raises `Malformed` if the other side has sent what nobody asked for yet."""
+        try:
+            early = self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionResetError):
+            return
+        if early:
+            raise Malformed("one that came before its call")
+
     def receive(self) -> tuple[int, memoryview]:
         """The next frame's kind and msgpack part, valid until the next `receive`. See `decode`.
 

@@ -112,6 +112,20 @@ def test_an_evaluator_that_cannot_be_built_is_the_users_mistake(target: str, opt
         evaluate(EvaluatorSpec(target, options), POLICY)
 
 
+def test_moments_of_sleep_in_every_call_add_up() -> None:
+    """Shorter than the ticks at which a sleeper is noticed, at no cost of CPU time."""
+    napping = """
+import _thread
+lock = _thread.allocate_lock()
+lock.acquire()
+def total(values, weights=None):
+    lock.acquire(True, 0.03)
+    return 3.0
+"""
+    evaluation = once("Insists", POLICY + napping, Limits(cpu_seconds=0.25))
+    assert (evaluation.status, evaluation.seconds < 5) == ("timeout", True)
+
+
 def test_source_over_the_limit_is_invalid() -> None:
     evaluation = once("Base", POLICY + "#" * 2048, Limits(source_kb=1))
     assert (evaluation.status, evaluation.error) == ("invalid", "the source is longer than 1 KiB")

@@ -154,6 +154,19 @@ def test_broken_frames_are_malformed(raw: bytes) -> None:
         received(raw)
 
 
+def test_what_comes_unasked_is_malformed() -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        channel = wire.Channel(right, give_up)
+        channel.refuse_early()
+        left.send(frame(b"\xc0"))
+        with pytest.raises(wire.Malformed):
+            channel.refuse_early()
+        channel.receive()
+        left.close()
+        channel.refuse_early()  # an end is for `receive` to tell
+
+
 def test_bools_are_zero_or_one_whatever_the_bytes() -> None:
     assert received(frame(array_extension(0, (4,), 0), bytes([0, 1, 2, 255]))).view(np.uint8).tolist() == [0, 1, 1, 1]
 

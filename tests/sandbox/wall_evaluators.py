@@ -88,6 +88,13 @@ def _equal(answer: Any, sent: Any) -> bool:
     return bool(answer == sent and type(answer) is type(sent))
 
 
+class Insists(Base):
+    """Calls so often that a moment wasted in each is a long time."""
+
+    def run(self, workload: Workload, policy: Policy) -> Metrics:
+        return {"answer": sum(policy.call("total", np.ones(3)) for _ in range(400))}
+
+
 class Swallows(Base):
     """Hides the policy's failures from itself."""
 
