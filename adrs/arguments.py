@@ -11,14 +11,16 @@ import typer
 from adrs.problem import Budget
 
 LARGEST = 2**63 - 1  # of what SQLite stores
+MOST_AT_ONCE = 1024  # evaluations or proposals
 PANEL = "Budget: any of these replaces the problem's whole budget"
 
 
-def _whole(least: int) -> Any:
+def _whole(least: int, most: int = LARGEST) -> Any:
     def parse(given: str | int) -> int:  # a default is parsed too
         text = str(given)
-        if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= LARGEST:
-            raise typer.BadParameter(f"{text} is not a whole number from {least}")
+        if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+            limit = "" if most == LARGEST else f" to {most}"
+            raise typer.BadParameter(f"{text} is not a whole number from {least}{limit}")
         return int(text)
 
     return parse
@@ -41,8 +43,8 @@ def _finite(text: str) -> float:
     return value
 
 
-def _count(*names: str, help: str, least: int = 1, panel: str | None = None) -> Any:
-    return typer.Option(*names, metavar="N", parser=_whole(least), help=help, rich_help_panel=panel)
+def _count(*names: str, help: str, least: int = 1, most: int = LARGEST, panel: str | None = None) -> Any:
+    return typer.Option(*names, metavar="N", parser=_whole(least, most), help=help, rich_help_panel=panel)
 
 
 ProblemRef = Annotated[str, typer.Argument(metavar="PROBLEM", help="A YAML file, or a name of `adrs problems`.")]
@@ -54,12 +56,12 @@ Id = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Jobs = Annotated[int | None, _count(help="Evaluations at a time; by default one a CPU.")]
+Jobs = Annotated[int | None, _count(help="Evaluations at a time; by default one a CPU.", most=MOST_AT_ONCE)]
 Sandbox = Annotated[str, typer.Option(metavar="MODE", help="auto, or none: no jail, for policies that you trust.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a problem's field.")]
 
 Seed = Annotated[int, _count(help="Of the run's random choices.", least=0)]
-Lag = Annotated[int | None, _count(help="Slots planned ahead: proposals in flight at most.")]
+Lag = Annotated[int | None, _count(help="Slots planned ahead: proposals in flight at most.", most=MOST_AT_ONCE)]
 NewRun = Annotated[
     Path | None, typer.Option("--run", "-r", metavar="DIR", help="Where to write; by default a new one in runs/.")
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from adrs.archive.locate import ARCHIVE, archive_file
+from adrs.archive.locate import ARCHIVE, RUNS, archive_file
 from adrs.archive.lock import RunLock, holder
 from adrs.archive.reader import ArchiveReader
 from adrs.archive.records import RunInfo
@@ -64,9 +65,8 @@ def evolve(
     budget = _required(budget or problem.budget, spec["kind"])
     if warm_from is not None and spec["kind"] == "replay":
         raise InputError(f"--from {warm_from}: a replay repeats its recording; give --from or replay:FILE, not both")
-    directory = run or _new_directory(problem.name)
-    if _holds_run(directory):
-        raise InputError(f"{directory}: holds a run already; `adrs resume -r {directory}` goes on with it")
+    if run is not None:
+        _refuse_existing(run)
     warm = [] if warm_from is None else _elites(warm_from)
 
     async def begin() -> Result:
@@ -75,8 +75,9 @@ def evolve(
             await check_seed(executor, problem)
             train = await executor.workloads("train")
             info = _run_info(problem, await executor.describe(), author, spec, seed)
-            directory.mkdir(parents=True, exist_ok=True)
+            directory = _made(run, problem.name)
             with RunLock(directory):
+                _refuse_existing(directory)
                 archive = Archive.create(directory / ARCHIVE, info, problem.seed, train, warm)
                 return await Session(directory, archive, problem, author, executor, budget, options).run()
 
@@ -143,14 +144,15 @@ async def open_executor(problem: Problem, options: Options) -> AsyncIterator[Exe
         await executor.close()
 
 
-def _holds_run(directory: Path) -> bool:
-    """An archive that was killed before its run was written in is none."""
+def _refuse_existing(directory: Path) -> None:
+    """Raises InputError where a run lies. An archive that was killed before its run was written in is none."""
     file = directory / ARCHIVE
     if not file.exists():
-        return False
+        return
     with closing(sqlite3.connect(file)) as db:
         tables = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()[0]
-        return bool(tables and db.execute("SELECT count(*) FROM run").fetchone()[0])
+        if tables and db.execute("SELECT count(*) FROM run").fetchone()[0]:
+            raise InputError(f"{directory}: holds a run already; `adrs resume -r {directory}` goes on with it")
 
 
 def _required(budget: Budget, proposer: str) -> Budget:
@@ -166,10 +168,18 @@ def _last_budget(archive: ArchiveReader) -> Budget | None:
     return None if started is None else Budget(**started["budget"])
 
 
-def _new_directory(problem: str) -> Path:
-    stem = Path("runs") / f"{problem}-{datetime.now():%Y%m%d-%H%M%S}"
-    taken = sum(1 for _ in stem.parent.glob(f"{stem.name}*"))
-    return stem.with_name(f"{stem.name}-{taken + 1}") if taken else stem
+def _made(run: Path | None, problem: str) -> Path:
+    """The directory named, or a new one under runs/ that no other process has made, also not in the same second."""
+    if run is not None:
+        run.mkdir(parents=True, exist_ok=True)
+        return run
+    name = f"{problem}-{datetime.now():%Y%m%d-%H%M%S}"
+    for suffix in ("", *(f"-{number}" for number in range(2, 1_000))):
+        directory = RUNS / f"{name}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir(parents=True)
+            return directory
+    raise InputError(f"{RUNS / name}: taken, as are those numbered after it; name a directory with --run")
 
 
 def _elites(run: Path) -> list[str]:

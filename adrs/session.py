@@ -35,7 +35,7 @@ ABANDONING = "stopping at once: `adrs resume` takes up what was in flight"
 class Options:
     """What a session may choose. Nothing of it changes what a seeded run finds."""
 
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
     sandbox: SandboxMode = "auto"
     announce: Callable[[str], None] = lambda line: None  # who proposes, where it writes, that it is being stopped
     observer: Callable[[Progress], None] = lambda progress: None

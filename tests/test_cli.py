@@ -45,6 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 MISUSED = {
+    "too many jobs": ["check", "demo.yaml", "--jobs", "100000"],
     "unknown option": ["evolve", "demo.yaml", "--candidate", "3"],
     "no problem": ["evolve"],
     "too many arguments": ["status", "now"],

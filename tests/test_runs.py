@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 from proposers.llm_server import Behaviour, ScriptedServer
 from support.llm import steady
 
+from adrs import runs
 from adrs.archive.digest import digest
 from adrs.archive.locate import find_run, list_runs
 from adrs.archive.lock import RunLock, holder
@@ -38,6 +41,14 @@ def no_llm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def offline(problem: Path, run: Path, candidates: int = 6, **more: object) -> Result:
     return evolve(problem, proposer="offline", budget=Budget(candidates=candidates), run=run, **more)  # type: ignore[arg-type]
+
+
+class Stopped(datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls(2026, 1, 2, 3, 4, 5, tzinfo=tz)
 
 
 def reader(run: Path) -> ArchiveReader:
@@ -167,6 +178,16 @@ def test_a_run_is_not_begun_twice_in_one_place(problem: Path, tmp_path: Path) ->
     offline(problem, tmp_path / "run", candidates=1)
     with pytest.raises(InputError, match="adrs resume"):
         offline(problem, tmp_path / "run", candidates=1)
+
+
+@pytest.mark.usefixtures("no_llm")
+def test_runs_begun_in_the_same_second_have_directories_of_their_own(
+    problem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "datetime", Stopped)
+    names = [evolve(problem, budget=Budget(candidates=1)).run.name for _ in range(2)]
+    assert names == ["jobs-20260102-030405", "jobs-20260102-030405-2"]
 
 
 def test_one_that_was_killed_before_it_began_is_no_run(problem: Path, tmp_path: Path) -> None:
