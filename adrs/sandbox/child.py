@@ -5,6 +5,7 @@ Nothing here is trusted by the referee once the source has been loaded: a candid
 
 from __future__ import annotations
 
+import io
 import random
 import socket
 import sys
@@ -109,7 +110,7 @@ def _explain(error: BaseException, source: str) -> Failure:
     if isinstance(error, _Invalid):
         return Failure("invalid", str(error)[:_MESSAGE_CHARACTERS])
     text = f"{type(error).__name__}: {error}".removesuffix(": ")[:_MESSAGE_CHARACTERS]
-    lines = source.splitlines()
+    lines = io.StringIO(source, newline=None).readlines()  # as Python counts them: `splitlines` also cuts at form feeds
     place = f" (line {line}: {lines[line - 1].strip()[:120]})" if 0 < line <= len(lines) else ""
     if isinstance(error, MemoryError):
         return Failure("memory", text + place)

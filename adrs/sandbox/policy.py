@@ -120,7 +120,7 @@ class JailedPolicy:
     def _reported(self, data: memoryview) -> PolicyFailure:
         """What the policy process says of its own failure: believed as to the kind of failure, nothing more."""
         failure = self._decoded(self._failure_decoder, data)
-        return PolicyFailure(_REPORTED.get(failure.status, "crash"), failure.message)
+        return PolicyFailure(_REPORTED.get(failure.status, "crash"), failure.message or f"{self._doing}: no message")
 
     def _check_limits(self, idle: bool) -> None:
         """Called while an answer is due: at each tick without a byte (`idle`), and between the parts of an answer."""

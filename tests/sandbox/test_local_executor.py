@@ -61,6 +61,11 @@ def test_no_evaluator_hides_a_policys_failure(name: str) -> None:
     assert "line 19: return values[99]" in evaluation.error
 
 
+def test_the_line_named_is_the_one_that_python_means() -> None:
+    source = "\f\nBREAKS = '\v\f\u2028'\n" + CRASHING
+    assert "line 21: return values[99]" in once("Base", source).error
+
+
 def test_refused_answer_is_wrong_with_the_evaluators_words() -> None:
     evaluation = once("Refuses")
     assert (evaluation.status, evaluation.error) == ("wrong", "refused: 3.0 at 0x...")
