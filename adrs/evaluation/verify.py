@@ -123,9 +123,10 @@ async def verify_policy(
     """
     if salt is not None and not 0 <= salt < SALTS:
         raise InputError(f"--salt {salt}: expected a whole number from 0 to {SALTS - 1}")
-    salt = secrets.randbelow(SALTS) if salt is None else salt
     description = await executor.describe()
     train = await executor.workloads("train", 0)
+    repeated = salt is not None
+    salt = secrets.randbelow(SALTS) if salt is None else salt
     test = await executor.workloads("test", salt)
     _require_clusters(problem, test)
     opening = record_opening(problem.name, description.fingerprint, salt)
@@ -150,7 +151,7 @@ async def verify_policy(
         ),
         verdict=_verdict(scores, problem, comparisons),
         beats_every_baseline=_beats_all(scores, comparisons),
-        notes=tuple(_notes(problem, opening)),
+        notes=tuple(_notes(problem, opening, repeated)),
     )
 
 
@@ -260,8 +261,10 @@ def _beats_all(scores: Mapping[str, PolicyScore], comparisons: Sequence[Baseline
     return every and all(one.p < ALPHA and one.ci95[0] > 0 for one in comparisons)
 
 
-def _notes(problem: Problem, opening: Opening) -> list[str]:
+def _notes(problem: Problem, opening: Opening, repeated: bool) -> list[str]:
     notes = [opening.note] if opening.note else []
+    if repeated:
+        notes.append("the salt was given: these workloads were not drawn afresh, so this only repeats a result")
     if problem.objective.aggregate == "worst":
         notes.append("scores are those of the worst workload; differences are means over clusters")
     return notes

@@ -112,7 +112,7 @@ def print_verified(console: Console, verified: Verified) -> None:
         facts(
             run=plain(str(verified.run)),
             candidate=str(verified.id),
-            workloads=f"fresh, salt {result.salt}, {result.clusters} clusters",
+            workloads=f"salt {result.salt}, {result.clusters} clusters",
             score=number(result.score),
             bound=None if result.bound is None else number(result.bound),
             opened=None if result.opened is None else f"{plural(result.opened, 'time')} on this machine, with this one",
