@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 
 NOTHING = "-"
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def number(value: float | None) -> str:
@@ -53,8 +51,8 @@ def moment(iso: str | None) -> str:
 
 
 def plain(text: str) -> str:
-    """Foreign text without the power to steer a terminal: control characters are written out."""
-    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape", "surrogatepass").decode(), text)
+    """Foreign text without the power to steer a terminal or a reader: what does not print is written out."""
+    return "".join(one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in text)
 
 
 def one_line(text: str) -> str:

@@ -39,6 +39,7 @@ def test_clocks() -> None:
 def test_foreign_text_cannot_steer_a_terminal() -> None:
     assert plain("a\tb\nc \x1b[31m \x07 \x9b \u202e \udcff") == "a\tb\nc \\x1b[31m \\x07 \\x9b \\u202e \\udcff"
     assert one_line("two\n  lines") == "two lines"
+    assert plain("\u061c\u2028\u200b\ufeff\U000e0041") == "\\u061c\\u2028\\u200b\\ufeff\\U000e0041"
     assert plain("größer → ü 漢字") == "größer → ü 漢字"
 
 
