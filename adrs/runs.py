@@ -56,7 +56,8 @@ def evolve(
     is an earlier run whose elites fill the first slots, to be scored anew; a replay has its own first slots.
 
     Raises:
-        InputError: something of the input is wrong; nothing was written.
+        InputError: something of the input is wrong; nothing was written, unless the seed fails its own evaluation.
+        Interrupted: stopped at once, before the seed had a score; `resume` goes on from there.
         AdrsError: the run had to stop; `resume` goes on from there.
     """
     problem = problem if isinstance(problem, Problem) else load_problem(problem)

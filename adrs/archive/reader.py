@@ -34,7 +34,7 @@ class ArchiveReader:
         """
         if not path.is_file():
             raise InputError(f"{path}: no such archive; expected a run made by `adrs evolve`")
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=30)
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
         try:
             db.execute("SELECT 1 FROM run").fetchone()
         except sqlite3.DatabaseError as error:

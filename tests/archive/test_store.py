@@ -75,6 +75,13 @@ def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
         ArchiveReader.read(tmp_path / "text.sqlite")
 
 
+def test_a_run_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "100%25 sure? #1"
+    folder.mkdir()
+    new_archive(folder / "a.sqlite").close()
+    assert ArchiveReader.read(folder / "a.sqlite").info.problem == "near"
+
+
 def test_a_candidate_has_its_scores_bounds_and_mean_metrics(archive: Archive) -> None:
     source = archive.slot(0).source
     assert source is not None
