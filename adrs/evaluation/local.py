@@ -127,9 +127,12 @@ class _Slot:
             raise
 
     async def close(self) -> None:
-        host, self._host = self._host, None
+        """A close that is cancelled is taken up by the next one."""
+        host = self._host
         if host is not None:
             await host.close()
+            if self._host is host:
+                self._host = None
 
 
 def evaluate(

@@ -49,6 +49,7 @@ class RefereeHost:
         """Use `start`."""
         self._transport = transport
         self._child = child
+        self._closing = False
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
         self._decoder = msgspec.msgpack.Decoder(messages.Reply)
@@ -95,17 +96,20 @@ class RefereeHost:
         return reply
 
     async def close(self) -> None:
-        """End the referee; its fork-server and policy processes end with it."""
-        with contextlib.suppress(ProcessLookupError):
-            self._transport.kill()
-        if self._writer is not None:
-            self._writer.close()
-        try:
+        """End the referee; its fork-server and policy processes end with it. May be called again, to wait for the end.
+
+        A kill, or a close before the end, polls the process: done twice, it could take the exit status from under
+        asyncio's watcher, which complains on stderr.
+        """
+        if not self._closing:
+            self._closing = True
+            with contextlib.suppress(ProcessLookupError):
+                self._transport.kill()
+            if self._writer is not None:
+                self._writer.close()
+        with contextlib.suppress(TimeoutError):  # a stray process of the evaluator's holds its stderr open
             await asyncio.wait_for(asyncio.shield(self._child.ended), _END_SECONDS)
-        except TimeoutError:  # a stray process of the evaluator's holds its stderr open
-            pass
-        finally:
-            self._transport.close()
+        self._transport.close()
 
     async def _last_words(self) -> str:
         await self.close()

@@ -110,6 +110,27 @@ def test_nothing_survives_a_closed_executor() -> None:
     assert wait_until_gone(asyncio.run(run())) == []
 
 
+def test_a_close_that_is_cancelled_is_waited_for_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    """Nested work is cancelled at each level, so more than once; asyncio complains of a lost exit status."""
+
+    async def run() -> None:
+        executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
+        workload = (await executor.workloads("train"))[0]
+        task = asyncio.create_task(executor.submit("while True: pass", workload, Limits(cpu_seconds=600)))
+        while not policies(os.getpid()):
+            await asyncio.sleep(0.02)
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        await asyncio.gather(task, return_exceptions=True)
+        await executor.close()
+        assert descendants(os.getpid())[1:] == []
+
+    asyncio.run(run())
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("whom", ["fork-server", "policy"])
 def test_an_evaluation_survives_the_death_of_its_helpers(whom: str) -> None:
     """The fork-server is replaced and the evaluation repeated; a killed policy process is the policy's own end."""
