@@ -201,9 +201,9 @@ class _Reading:
             tree = ast.parse(read_text(file, "the evaluator"))
         except SyntaxError as error:
             raise InputError(f"{file}:{error.lineno}: the evaluator does not parse: {error.msg}") from None
-        classes = list(_bound_names(tree))
-        if name not in classes:
-            place.fail(f"{file} has no class `{name}`; {suggest(name, classes)}")
+        if name not in _bound_names(tree):
+            classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+            place.fail(f"{file} has no class `{name}`; {suggest(name, classes) if classes else 'add it'}")
         return f"{file}:{name}"
 
     def options(self) -> str:

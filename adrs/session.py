@@ -85,7 +85,8 @@ class Session:
         try:
             with _StopSignals(evolution, self.options.announce) as signals:
                 stopped = await evolution.run()
-                self.options.announce("ended     the best are now scored on validation, which picks the winner")
+                if signals.received < 2:
+                    self.options.announce("ended     the best are now scored on validation, which picks the winner")
                 await signals.unless_twice(self._choose_winner(evolution.cascade))
         except AdrsError as error:
             reason = "interrupted" if isinstance(error, Interrupted) else f"error: {error}"

@@ -117,6 +117,7 @@ MISTAKES = [
     (VALID.replace("simulator.py:Queue", "simulator.py"), "queue.yaml:4: evaluator: no entry point `simulator.py`"),
     (VALID.replace("simulator.py:Queue", "simulator.py:Q-1"), "queue.yaml:4: evaluator: `Q-1` is no class name"),
     (VALID.replace("simulator.py:Queue", "simulator.py:Queues"), "has no class `Queues`; did you mean `Queue`?"),
+    (VALID.replace("simulator.py:Queue", "simulator.py:np"), "has no class `np`; expected one of: Queue"),
     (VALID.replace("simulator.py:Queue", "simulato.py:Queue"), "queue.yaml:4: evaluator: no file `simulato.py` in"),
     (VALID.replace("simulator.py:Queue", "a-b:Queue"), "queue.yaml:4: evaluator: `a-b` is no module; expected"),
     (VALID.replace("simulator.py:Queue", "adrs.no.such:Q"), "queue.yaml:4: evaluator: no module `adrs.no.such` can be"),

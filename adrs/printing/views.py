@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from adrs.archive.records import LlmTotals
 from adrs.printing.console import facts, table
-from adrs.printing.text import NOTHING, counts, duration, moment, number, one_line, plain, reason, signed
+from adrs.printing.text import NOTHING, counts, duration, moment, number, one_line, plain, plural, reason, signed
 from adrs.review.diff import Diff
 from adrs.review.lineage import Lineage, Step, note_text
 from adrs.review.show import Shown, WorkloadResult
@@ -62,7 +63,7 @@ def print_status(console: Console, status: Status) -> None:
             candidates=f"{status.candidates} committed, {status.pending} planned",
             outcomes=counts(outcomes.items()),
             evaluations=f"{status.evaluations.count}, {duration(status.evaluations.seconds)} in policies",
-            llm=_llm(status),
+            llm=llm_spent(status.llm),
             seed=number(status.seed_score),
             best=_winner(status.best, status.seed_score),
             bound=None if status.bound is None else number(status.bound),
@@ -229,9 +230,10 @@ def _winner(best: Winner | None, seed_score: float | None) -> str | None:
     return f"candidate {best.id}: {number(best.score)}{gain} on train{validation}"
 
 
-def _llm(status: Status) -> str | None:
-    llm = status.llm
-    return f"{llm.calls} calls, {llm.tokens:,} tokens, {llm.usd:.4f} US dollars" if llm.calls else None
+def llm_spent(llm: LlmTotals) -> str | None:
+    """Dollars only where there are any: a price that nobody knows is not 0."""
+    dollars = f", {llm.usd:.4f} US dollars" if llm.usd else ""
+    return f"{plural(llm.calls, 'call')}, {llm.tokens:,} tokens{dollars}" if llm.calls else None
 
 
 def _verified(verified: dict[str, Any] | None) -> str | None:

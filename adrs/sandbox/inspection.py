@@ -28,8 +28,8 @@ def inspect(source: str, interface: Interface) -> Inspection:
             _strip_docstrings(tree)
         return Inspection("ok", hashlib.sha256(ast.dump(tree).encode()).hexdigest(), sum(1 for _ in ast.walk(tree)))
     except SyntaxError as error:
-        return _invalid(f"line {error.lineno}: {error.msg}")
-    except ValueError as error:  # null bytes, lone surrogates
+        return _invalid(f"line {error.lineno}: {error.msg}" if error.lineno else error.msg)  # null bytes have no line
+    except ValueError as error:  # lone surrogates
         return _invalid(str(error))
     except (RecursionError, MemoryError):
         return _invalid("the code is nested too deeply")

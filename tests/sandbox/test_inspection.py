@@ -80,7 +80,7 @@ def test_incompatible_signatures_name_line_and_call(signature: str) -> None:
         ("def f(:\n", "line 1: "),
         (GOOD + "return 3\n", "line 6: 'return' outside function"),
         (GOOD + "def f(a, a): pass\n", "duplicate argument"),
-        ("\0", "null bytes"),
+        ("\0", "source code string cannot contain null bytes"),
         ("x = '\ud800'", "surrogates"),
         ("(" * 100_000, "nested"),
         ("x = " + "-" * 100_000 + "1", "nested"),
@@ -96,6 +96,7 @@ def test_invalid_texts_say_why_and_harm_nobody(text: str, error: str) -> None:
     found = inspect(text, INTERFACE)
     assert found.status == "invalid"
     assert error in found.error
+    assert "None" not in found.error
     assert found.code_hash == ""
 
 
