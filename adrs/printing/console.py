@@ -6,10 +6,23 @@ import os
 import sys
 from typing import TextIO
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 
 PIPE_WIDTH = 240  # columns when nobody's terminal sets them: nothing is cut that a search might look for
+
+
+class Ragged(Table):
+    """Pads no last column where the output is a file or a pipe."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        drawn = super().__rich_console__(console, options)
+        if console.is_terminal:
+            yield from drawn
+            return
+        for line in Segment.split_lines(part for part in drawn if isinstance(part, Segment)):
+            yield Segment("".join(part.text for part in line).rstrip() + "\n")
 
 
 def output() -> Console:
@@ -28,7 +41,7 @@ def table(*columns: str) -> Table:
     Where the width does not suffice, it is the text that wraps; numbers stay whole.
     """
     named = any(column.rstrip("<>") for column in columns)
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=named)
+    made = Ragged(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=named)
     for column in columns:
         right, wraps = column.endswith(">"), column.endswith("<")
         made.add_column(
@@ -42,7 +55,7 @@ def table(*columns: str) -> Table:
 
 def facts(**lines: RenderableType | None) -> Table:
     """Names and values, one pair a line; pairs without a value are left out."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    made = Ragged(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     made.add_column(style="dim", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in lines.items():

@@ -28,6 +28,7 @@ from adrs.printing.text import (
     reason,
     signed,
 )  # fmt: skip
+from adrs.printing.views import llm_spent
 from adrs.session import Result
 
 DIAGNOSIS_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -36,7 +37,7 @@ VERDICT_STYLES = {"better": "bold green", "worse": "red", "failed": "red", "comp
 
 def print_result(console: Console, result: Result) -> None:
     """How a session ended, and what to do next."""
-    best, llm = result.best, result.llm
+    best = result.best
     console.print(
         f"{plain(result.problem)}: {plural(result.candidates, 'candidate')} after {duration(result.seconds)},"
         f" {reason(result.stopped)}\n",
@@ -49,8 +50,8 @@ def print_result(console: Console, result: Result) -> None:
     made.add_row("winner", str(best.id), Text(number(best.score), style), gain, number(best.validation))
     console.print(made)
     console.print()
-    spent = f"{llm.calls} calls, {llm.tokens:,} tokens, {llm.usd:.4f} US dollars" if llm.calls else None
-    console.print(facts(outcomes=counts(result.outcomes.items()), llm=spent, run=plain(str(result.run))))
+    outcomes = counts(result.outcomes.items())
+    console.print(facts(outcomes=outcomes, llm=llm_spent(result.llm), run=plain(str(result.run))))
     run = "" if result.run.parent == RUNS else f" -r {plain(str(result.run))}"
     console.print("\nThe search has seen these workloads; only `verify` draws fresh ones.", style="dim")
     console.print(f"  adrs diff{run}     what the best changed in the seed", soft_wrap=True)

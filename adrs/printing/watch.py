@@ -18,7 +18,7 @@ from rich.text import Text
 from adrs.evaluation.score import Progress as Count
 from adrs.evolution import Progress
 from adrs.printing.console import facts, messages
-from adrs.printing.text import NOTHING, clock, counts, duration, number, plain, signed
+from adrs.printing.text import NOTHING, clock, counts, duration, number, plain, plural, signed
 from adrs.printing.tracker import Spent, Tracker
 
 FRAMES = 4  # a second
@@ -93,9 +93,10 @@ class Lines:
 
     def _line(self, progress: Progress) -> str:
         rate = self.tracker.rate()
+        nearest = self.tracker.budgets()[:1]
         parts = [
-            f"{progress.committed} candidates",
-            *(_amounts(budget) for budget in self.tracker.budgets()[:1]),
+            *([] if nearest and nearest[0].name == "candidates" else [plural(progress.committed, "candidate")]),
+            *(_amounts(budget) for budget in nearest),
             f"best {number(progress.best.score)} (#{progress.best.id}, seed {number(progress.seed_score)})",
             *([] if rate is None else [f"{rate:.0f}/min"]),
             counts(self.tracker.outcomes.items()).replace("   ", ", "),

@@ -17,6 +17,7 @@ from adrs.evaluation.check import check_problem
 from adrs.evaluation.score import score_file
 from adrs.evaluation.verify import verify_policy
 from adrs.printing.results import print_check, print_evaluation, print_result, print_verified
+from adrs.printing.views import llm_spent
 from adrs.session import Result
 from adrs.winner import Winner
 
@@ -35,6 +36,7 @@ def printed(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= 80
+    assert not any(line.endswith("  ") for line in text.splitlines())
     return text
 
 
@@ -89,3 +91,8 @@ def test_a_session_ends_with_what_to_do_next(console: Console, run: str, expecte
     assert "near: 1 candidate after 1 min 1 s, the budget of US dollars was reached" in text
     assert "3 calls, 4,500 tokens, 1.2500 US dollars" in text and "+0.2500" in text
     assert expected in text and "has seen these workloads" in text
+
+
+def test_a_price_that_nobody_knows_is_not_0() -> None:
+    assert llm_spent(LlmTotals(1, 4500, 0.0)) == "1 call, 4,500 tokens"
+    assert llm_spent(LlmTotals(0, 0, 0.0)) is None

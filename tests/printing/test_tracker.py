@@ -115,7 +115,7 @@ def test_lines_come_with_improvements_but_never_in_a_flood() -> None:
         clock.now += 0.1
         lines.observe(session.commit(0.0))
     assert 2 <= printed(console).removeprefix(before).count("\n") <= 4
-    assert "candidates 38" in printed(console) and "best 101.0000 (#100, seed 1.0000)" in printed(console)
+    assert "\ncandidates 38" in printed(console) and "best 101.0000 (#100, seed 1.0000)" in printed(console)
 
 
 @pytest.mark.parametrize("width", [80, 120])
