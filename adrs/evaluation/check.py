@@ -12,6 +12,7 @@ from adrs.evaluation.outcome import Listed, Status
 from adrs.evaluation.protocol import SPLITS
 from adrs.evaluation.score import PolicyScore, Progress, counter, gather, score_policy
 from adrs.problem import Problem
+from adrs.search.features import CODE_SIZE, no_metric
 
 PROBE_SALT = 1  # lists test workloads, which opens none of them
 EXCESS = 1e-9  # a score above its bound by more than this share is not rounding
@@ -90,6 +91,7 @@ async def check_problem(executor: Executor, problem: Problem, progress: Progress
     findings = [
         *await _split_findings(executor, problem),
         *_policy_findings(problem, pairs),
+        *_feature_findings(problem, pairs["seed"][0]),
         *([] if deterministic or problem.timed else ["two evaluations of one policy differ: the evaluator has noise"]),
     ]
     bound = pairs["seed"][0].bound
@@ -122,6 +124,13 @@ def _policy_findings(problem: Problem, pairs: dict[str, tuple[PolicyScore, Polic
     if len(scores) > 1 and None not in scores and len(set(scores)) == 1:
         findings.append(f"seed and baselines all score {scores[0]}: the {problem.objective.metric} tells none apart")
     return findings
+
+
+def _feature_findings(problem: Problem, seed: PolicyScore) -> list[str]:
+    if seed.status != "ok":
+        return []
+    known = {CODE_SIZE, *seed.metrics}
+    return [no_metric(one.name, seed.metrics) for one in problem.search.features if one.name not in known]
 
 
 async def _split_findings(executor: Executor, problem: Problem) -> list[str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from adrs.errors import HouseError
 from adrs.problem import Feature
 from adrs.proposers.base import Candidate
+from adrs.yaml_tree import suggest
 
+CODE_SIZE = "code_size"  # a feature of every candidate, whatever the evaluator reports
 Cell = tuple[int, ...]
 
 
@@ -25,7 +28,7 @@ class FeatureMap:
         self._seed: Candidate | None = None
 
     def cell(self, candidate: Candidate) -> Cell:
-        """The first candidate asked for must be the seed. Raises KeyError for a feature that is no metric."""
+        """The first candidate asked for must be the seed. Raises `HouseError` for a feature that is no metric."""
         if self._seed is None:
             self._seed = candidate
         if self.features:
@@ -35,7 +38,16 @@ class FeatureMap:
 
 
 def _value(feature: Feature, candidate: Candidate) -> float:
-    return candidate.code_size if feature.name == "code_size" else candidate.metrics[feature.name]
+    if feature.name == CODE_SIZE:
+        return candidate.code_size
+    if feature.name not in candidate.metrics:
+        raise HouseError("evaluator_error", no_metric(feature.name, candidate.metrics))
+    return candidate.metrics[feature.name]
+
+
+def no_metric(name: str, metrics: Iterable[str]) -> str:
+    """The message about a feature that is neither a metric nor the size of the code."""
+    return f"search.features: the evaluator reports no metric `{name}`; {suggest(name, [*metrics, CODE_SIZE])}"
 
 
 def _bin(feature: Feature, value: float) -> int:

@@ -12,6 +12,7 @@ from support.in_process import InProcessExecutor
 
 from adrs.evaluation.check import Check, check_problem
 from adrs.evaluation.protocol import Split, Workload
+from adrs.problem import Feature
 
 
 def check(evaluator: Guessing | None = None, problem=PROBLEM) -> Check:
@@ -77,6 +78,12 @@ def test_an_objective_that_tells_nothing_apart_is_found() -> None:
 
 def test_too_few_clusters_are_found() -> None:
     assert check(Guessing(clusters=22)).findings == ("the test split has 22 clusters; verify.clusters asks for 24",)
+
+
+def test_a_feature_that_is_no_metric_is_found() -> None:
+    features = tuple(Feature(name, 0.0, 1.0, 4) for name in ("errors", "error", "code_size"))
+    result = check(problem=replace(PROBLEM, search=replace(PROBLEM.search, features=features)))
+    assert result.findings == ("search.features: the evaluator reports no metric `errors`; did you mean `error`?",)
 
 
 class Leaking(Guessing):

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from adrs.errors import HouseError
 from adrs.problem import Feature, Search
 from adrs.proposers.base import Candidate
 from adrs.search import Strategy, build_strategy
@@ -109,6 +110,11 @@ def test_declared_features_are_clamped_into_their_bins() -> None:
         features.cell(candidate(0, 1.0, size, metrics={"moved_gb": gb})) for gb, size in ((-3, 0), (3, 150), (99, 999))
     ]
     assert cells == [(0, 0), (1, 1), (3, 1)]
+
+
+def test_a_feature_that_is_no_metric_is_a_failure_of_the_house() -> None:
+    with pytest.raises(HouseError, match="reports no metric `moved`; did you mean `moved_gb`"):
+        FeatureMap([Feature("moved", 0, 8)]).cell(candidate(0, 1.0, metrics={"moved_gb": 1.0}))
 
 
 def test_default_features_tell_specialists_from_generalists() -> None:
