@@ -32,6 +32,7 @@ from adrs.problem import Budget, Problem
 from adrs.problem_file import check_seed, from_snapshot, load_problem, problem_hash, snapshot
 from adrs.proposers.base import Proposer
 from adrs.proposers.factory import build_proposer, describe_proposer
+from adrs.proposers.prepared import Recording
 from adrs.session import Options, Result, Session
 
 ELITES = 8  # of an earlier run that a warm start takes
@@ -66,6 +67,8 @@ def evolve(
     budget = _required(budget or problem.budget, spec["kind"])
     if warm_from is not None and spec["kind"] == "replay":
         raise InputError(f"--from {warm_from}: a replay repeats its recording; give --from or replay:FILE, not both")
+    if spec["kind"] == "replay" and Recording(Path(spec["file"])).seed != problem.seed:
+        raise InputError(f"--proposer {proposer}: it began with another seed policy than {problem.name} has")
     if run is not None:
         _refuse_existing(run)
     warm = [] if warm_from is None else _elites(warm_from)

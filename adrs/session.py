@@ -88,6 +88,8 @@ class Session:
                 if signals.received < 2:
                     self.options.announce("ended     the best are now scored on validation, which picks the winner")
                 await signals.unless_twice(self._choose_winner(evolution.cascade))
+                if signals.received > 1:
+                    stopped = "interrupted"
         except AdrsError as error:
             reason = "interrupted" if isinstance(error, Interrupted) else f"error: {error}"
             self.archive.event("stopped", reason=reason)

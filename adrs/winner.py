@@ -13,8 +13,10 @@ from adrs.archive.reader import ArchiveReader
 from adrs.archive.store import Archive
 from adrs.evaluation.cascade import Cascade
 from adrs.evaluation.outcome import Listed
+from adrs.proposers.base import Candidate
 
 FINALISTS = 8
+RANKED = 100  # of the best on train among which they are sought
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,10 @@ class Winner:
 async def choose_winner(archive: Archive, cascade: Cascade, validation: list[Listed]) -> Winner | None:
     """Score the finalists on validation and record the choice; see `leader` for what it is without one."""
     archive.add_workloads(validation)
-    finalists = archive.top(FINALISTS)
-    if not finalists or not validation:
+    if not archive.count_committed() or not validation:
         return leader(archive)
     seed = archive.candidate(0)
-    if seed.score is not None and all(id != seed.id for id, _, _ in finalists):
-        finalists.append((seed.id, seed.score, seed.code_size))
+    finalists = _finalists(archive, seed)
     scores = await asyncio.gather(*(_validate(archive, cascade, id, validation) for id, _, _ in finalists))
     validated = {id: score for (id, _, _), score in zip(finalists, scores, strict=True) if score is not None}
     if not validated:
@@ -44,6 +44,20 @@ async def choose_winner(archive: Archive, cascade: Cascade, validation: list[Lis
     winner = Winner(id, train, validated[id], validated.get(seed.id))
     archive.event("winner", committed=archive.count_committed(), **asdict(winner))
     return winner
+
+
+def _finalists(archive: ArchiveReader, seed: Candidate) -> list[tuple[int, float, int]]:
+    """The best on train as (id, score, code size), then the seed.
+
+    One a score: equal scores are mostly equal behaviour, and the first has the least code. None that train puts below
+    the seed.
+    """
+    assert seed.score is not None, "a run goes on only with a seed that has a score"
+    one_a_score: dict[float, tuple[int, float, int]] = {}
+    for id, score, size in archive.top(RANKED):
+        if score > seed.score:
+            one_a_score.setdefault(score, (id, score, size))
+    return [*list(one_a_score.values())[:FINALISTS], (seed.id, seed.score, seed.code_size)]
 
 
 async def _validate(archive: Archive, cascade: Cascade, id: int, validation: list[Listed]) -> float | None:

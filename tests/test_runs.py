@@ -19,6 +19,7 @@ from adrs.archive.lock import RunLock, holder
 from adrs.archive.reader import ArchiveReader
 from adrs.errors import InputError, ProposerError
 from adrs.problem import Budget
+from adrs.review.lineage import lineage
 from adrs.runs import evolve, resume
 from adrs.session import Options, Result
 from adrs.winner import leader
@@ -82,6 +83,15 @@ def test_a_replay_gives_the_same_archive_and_ends_with_the_recording(problem: Pa
     result = evolve(problem, proposer=f"replay:{tmp_path / 'first'}", run=tmp_path / "again")
     assert result.stopped == "exhausted"
     assert digest(reader(tmp_path / "first")) == digest(reader(tmp_path / "again"))
+
+
+def test_a_replay_onto_another_seed_is_refused(problem: Path, tmp_path: Path) -> None:
+    offline(problem, tmp_path / "first", candidates=2)
+    seed = problem.with_name("seed.py")
+    seed.write_text(seed.read_text().replace("0.5", "0.7"))
+    with pytest.raises(InputError, match="another seed"):
+        evolve(problem, proposer=f"replay:{tmp_path / 'first'}", run=tmp_path / "again")
+    assert not (tmp_path / "again").exists()
 
 
 def test_a_run_of_an_llm_is_journaled_and_replayed_without_it(
@@ -172,6 +182,8 @@ def test_a_warm_start_scores_the_elites_of_another_run_anew(problem: Path, tmp_p
     assert len(imported) == 8
     assert max(c.score for c in imported if c.score is not None) == best[1]
     assert second.seed_score == first.seed_score
+    descendant = lineage(tmp_path / "second", archive, imported[-1].id)
+    assert [(step.parent, step.gain) for step in descendant.steps] == [(None, None)]
 
 
 def test_a_run_is_not_begun_twice_in_one_place(problem: Path, tmp_path: Path) -> None:

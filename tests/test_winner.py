@@ -37,7 +37,8 @@ def test_validation_picks_among_the_best_on_train(tmp_path: Path) -> None:
             return Evaluation("crash", error="seed") if x == 0 else Evaluation("ok", {"nearness": -x})
 
     archive = evolved(tmp_path / "a.sqlite")
-    finalists = [id for id, _, _ in archive.top(FINALISTS)]
+    ranked = {score: id for id, score, _ in reversed(archive.top(40))}  # one a score
+    finalists = [ranked[score] for score in sorted(ranked, reverse=True)[:FINALISTS]]
     smallest = min(float(archive.candidate(id).source.split("=")[1]) for id in finalists)
     winner = choose(archive, Inverse())
     assert winner is not None

@@ -21,10 +21,12 @@ def remembered(domain: str) -> Memory:
     Decorate a top-level function with `.cache`. Only its own text and its arguments tell its results apart: let one
     argument be `code_digest` of all that it calls.
     """
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "adrs" / domain
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
+        base = home if home.is_absolute() else Path("~/.cache").expanduser()
+        folder = base / "adrs" / domain
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):  # a user without a home
         return Memory(None)
     if not os.access(folder, os.W_OK):
         return Memory(None)

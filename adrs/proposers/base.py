@@ -10,6 +10,8 @@ from typing import Any, Literal, Protocol
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.outcome import Status
 
+IMPORT = "import"  # operator of a candidate that a warm start brought: its planned parents are not its ancestors
+
 
 @dataclass(frozen=True)
 class Candidate:

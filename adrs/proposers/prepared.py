@@ -8,7 +8,7 @@ from pathlib import Path
 from adrs.archive.reader import ArchiveReader
 from adrs.archive.records import Plan, Slot
 from adrs.errors import InputError
-from adrs.proposers.base import Candidate, Proposal
+from adrs.proposers.base import IMPORT, Candidate, Proposal
 from adrs.proposers.edits import EditError, apply_reply
 
 
@@ -22,7 +22,7 @@ class WarmStart:
     def __call__(self, plan: Plan) -> Proposal | None:
         if not 1 <= plan.position <= len(self.sources):
             return None
-        return Proposal("ok", self.archive.source(self.sources[plan.position - 1]), "import")
+        return Proposal("ok", self.archive.source(self.sources[plan.position - 1]), IMPORT)
 
 
 class Recording:
@@ -44,6 +44,11 @@ class Recording:
         ]
         if not self._ids:
             raise InputError(f"{path}: nothing to replay; expected an archive with committed candidates")
+
+    @property
+    def seed(self) -> str:
+        """The text that the recorded run began with."""
+        return self._source(0)
 
     def observe(self, candidate: Candidate) -> None:
         """Nothing is learned in a replay."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adrs.archive.reader import ArchiveReader
-from adrs.proposers.base import Candidate
+from adrs.proposers.base import IMPORT, Candidate
 from adrs.review.show import chosen
 
 NOTE_WIDTH = 200
@@ -41,7 +41,7 @@ class Lineage:
 
 
 def lineage(run: Path, archive: ArchiveReader, id: int | None = None) -> Lineage:
-    """The ancestry of a candidate; by default of the run's winner.
+    """The ancestry of a candidate; by default of the run's winner. One that a warm start brought has none.
 
     Raises:
         InputError: no such candidate was committed.
@@ -49,21 +49,22 @@ def lineage(run: Path, archive: ArchiveReader, id: int | None = None) -> Lineage
     candidate = archive.candidate(chosen(archive, id))
     last = candidate.id
     steps = [_step(candidate)]
-    while candidate.parents:
+    while candidate.parents and candidate.operator != IMPORT:
         candidate = archive.candidate(candidate.parents[0])
         steps.append(_step(candidate))
     return Lineage(run, last, tuple(reversed(steps)))
 
 
 def _step(candidate: Candidate) -> Step:
+    imported = candidate.operator == IMPORT
     return Step(
         id=candidate.id,
-        parent=candidate.parents[0] if candidate.parents else None,
-        mates=candidate.parents[1:],
+        parent=candidate.parents[0] if candidate.parents and not imported else None,
+        mates=() if imported else candidate.parents[1:],
         operator=candidate.operator,
         status=candidate.status,
         score=candidate.score,
-        gain=_gain(candidate.score, candidate.parent_score),
+        gain=None if imported else _gain(candidate.score, candidate.parent_score),
         note=note_text(candidate.notes),
     )
 
