@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -34,7 +35,9 @@ class ArchiveReader:
         """
         if not path.is_file():
             raise InputError(f"{path}: no such archive; expected a run made by `adrs evolve`")
-        db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
+        ended = not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists()
+        mode = "immutable=1" if ended else "mode=ro"  # SQLite cannot make its shared memory in a folder of others
+        db = sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=30)
         try:
             db.execute("SELECT 1 FROM run").fetchone()
         except sqlite3.DatabaseError as error:

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import sysconfig
 import traceback
 from collections.abc import Sequence
 from typing import cast
@@ -183,8 +184,13 @@ def _stay_on(core: int | None) -> None:
 
 
 def _where(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno}, in {frame.name})"
+    """One line: the error, and where the evaluator was when a library raised it."""
+    library = sysconfig.get_path("stdlib")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(library) or "site-packages" in frame.filename]
+    frame = (own or frames)[-1]
+    place = f"{frame.filename}:{frame.lineno}, in {frame.name}"
+    return f"the evaluator failed: {type(error).__name__}: {error} ({place})"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,27 @@ def test_readers_see_only_what_was_committed(archive: Archive, tmp_path: Path) -
     assert beside.count_committed() == 1
     with pytest.raises(sqlite3.OperationalError):
         beside.db.execute("DELETE FROM candidate")
+
+
+def test_an_ended_run_in_a_folder_of_others_can_be_read() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive = new_archive(folder / "a.sqlite")
+        commit(archive, 0, 0, Outcome("ok", 1.0))
+        archive.close()
+        (folder / "a.sqlite").chmod(0o444)
+        folder.chmod(0o555)
+        child = os.fork()
+        if child == 0:
+            committed = 0
+            try:
+                if os.getuid() == 0:
+                    os.setuid(65534)
+                committed = ArchiveReader.read(folder / "a.sqlite").count_committed()
+            finally:
+                os._exit(committed)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        assert [path.name for path in folder.iterdir()] == ["a.sqlite"]
 
 
 def test_what_is_no_archive_is_named(tmp_path: Path) -> None:
