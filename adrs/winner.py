@@ -15,8 +15,9 @@ from adrs.evaluation.cascade import Cascade
 from adrs.evaluation.outcome import Listed
 from adrs.proposers.base import Candidate
 
-FINALISTS = 8
-RANKED = 100  # of the best on train among which they are sought
+FINALISTS = 10
+SPACING = 0.03  # between finalists, as a share of the best one's gain over the seed
+RANKED = 1000  # of the best on train among which they are sought
 
 
 @dataclass(frozen=True)
@@ -35,29 +36,30 @@ async def choose_winner(archive: Archive, cascade: Cascade, validation: list[Lis
     if not archive.count_committed() or not validation:
         return leader(archive)
     seed = archive.candidate(0)
-    finalists = _finalists(archive, seed)
-    scores = await asyncio.gather(*(_validate(archive, cascade, id, validation) for id, _, _ in finalists))
-    validated = {id: score for (id, _, _), score in zip(finalists, scores, strict=True) if score is not None}
+    stood = finalists(archive, seed)
+    scores = await asyncio.gather(*(_validate(archive, cascade, id, validation) for id, _, _ in stood))
+    validated = {id: score for (id, _, _), score in zip(stood, scores, strict=True) if score is not None}
     if not validated:
         return leader(archive)
-    id, train, _ = min((f for f in finalists if f[0] in validated), key=lambda f: (-validated[f[0]], f[2], f[0]))
+    id, train, _ = min((f for f in stood if f[0] in validated), key=lambda f: (-validated[f[0]], f[2], f[0]))
     winner = Winner(id, train, validated[id], validated.get(seed.id))
     archive.event("winner", committed=archive.count_committed(), **asdict(winner))
     return winner
 
 
-def _finalists(archive: ArchiveReader, seed: Candidate) -> list[tuple[int, float, int]]:
-    """The best on train as (id, score, code size), then the seed.
+def finalists(archive: ArchiveReader, seed: Candidate) -> list[tuple[int, float, int]]:
+    """Whom validation picks from, as (id, train score, code size): the best on train above the seed, and the seed.
 
-    One a score: equal scores are mostly equal behaviour, and the first has the least code. None that train puts below
-    the seed.
+    Neighbours in score are mostly relatives that have learned the same of train by heart, so that all would fail
+    together: each finalist gains visibly less on train than the one before. Of equal scores the least code stands.
     """
     assert seed.score is not None, "a run goes on only with a seed that has a score"
-    one_a_score: dict[float, tuple[int, float, int]] = {}
-    for id, score, size in archive.top(RANKED):
-        if score > seed.score:
-            one_a_score.setdefault(score, (id, score, size))
-    return [*list(one_a_score.values())[:FINALISTS], (seed.id, seed.score, seed.code_size)]
+    ranked = [candidate for candidate in archive.top(RANKED) if candidate[1] > seed.score]
+    chosen = ranked[:1]
+    for id, score, size in ranked:
+        if len(chosen) < FINALISTS and chosen[-1][1] - score >= SPACING * (ranked[0][1] - seed.score):
+            chosen.append((id, score, size))
+    return [*chosen, (seed.id, seed.score, seed.code_size)]
 
 
 async def _validate(archive: Archive, cascade: Cascade, id: int, validation: list[Listed]) -> float | None:

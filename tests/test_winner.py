@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 from support.fakes import FakeExecutor, evolution, new_archive, workloads
@@ -10,7 +11,7 @@ from support.fakes import FakeExecutor, evolution, new_archive, workloads
 from adrs.archive.store import Archive
 from adrs.evaluation.outcome import Evaluation, Limits, Listed
 from adrs.problem import Budget
-from adrs.winner import FINALISTS, Winner, choose_winner, leader
+from adrs.winner import FINALISTS, SPACING, Winner, choose_winner, finalists, leader
 
 
 def evolved(path: Path) -> Archive:
@@ -37,14 +38,25 @@ def test_validation_picks_among_the_best_on_train(tmp_path: Path) -> None:
             return Evaluation("crash", error="seed") if x == 0 else Evaluation("ok", {"nearness": -x})
 
     archive = evolved(tmp_path / "a.sqlite")
-    ranked = {score: id for id, score, _ in reversed(archive.top(40))}  # one a score
-    finalists = [ranked[score] for score in sorted(ranked, reverse=True)[:FINALISTS]]
-    smallest = min(float(archive.candidate(id).source.split("=")[1]) for id in finalists)
+    stood = [id for id, _, _ in finalists(archive, archive.candidate(0))]
+    smallest = min(float(archive.candidate(id).source.split("=")[1]) for id in stood if id != 0)
     winner = choose(archive, Inverse())
     assert winner is not None
-    assert winner.id in finalists
+    assert winner.id in stood
     assert (winner.validation, winner.seed_validation) == (-smallest, None)
     assert leader(archive) == winner
+
+
+def test_finalists_are_apart_on_train_and_none_is_below_the_seed(tmp_path: Path) -> None:
+    archive = evolved(tmp_path / "a.sqlite")
+    *best, (last, seed_score, _) = finalists(archive, archive.candidate(0))
+    scores = [score for _, score, _ in best]
+    assert last == 0
+    assert 2 < len(scores) <= FINALISTS
+    assert scores[0] == archive.top(1)[0][1]
+    assert min(scores) > seed_score
+    gaps = [better - worse for better, worse in itertools.pairwise(scores)]
+    assert min(gaps) >= SPACING * (scores[0] - seed_score)
 
 
 def test_the_seed_wins_when_nothing_is_better_on_validation(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 from adrs.evaluation.protocol import Split, Workload
 from evaluators.moe.traffic import Drift, Scenario, Serving
 
-TEST_SEEDS = 3  # instances of each regime in the test split
+VALIDATION_SEEDS = 4  # instances of each regime in the validation split: train has one, which is soon learned by heart
+TEST_SEEDS = 3  # in the test split
 TEST_CLUSTERS = 24  # at least so many instances, also where few regimes are left
 
 
@@ -60,9 +61,11 @@ def list_workloads(split: Split, salt: int, models: tuple[str, ...] | None) -> l
 
 
 def _seeds(split: Split, salt: int, regime: str, regimes: int) -> list[int]:
-    """One seed for train, another for validation; for test as many as are needed, above those and by the salt."""
-    if split != "test":
-        return [_draw(f"{split}:{regime}", 10_000)]
+    """One seed for train, others for validation; for test as many as are needed, above those and by the salt."""
+    if split == "train":
+        return [_draw(f"train:{regime}", 10_000)]
+    if split == "validation":
+        return [_draw(f"validation:{regime}:{index}", 10_000) for index in range(VALIDATION_SEEDS)]
     instances = max(TEST_SEEDS, -(-TEST_CLUSTERS // regimes))
     return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(instances)]
 

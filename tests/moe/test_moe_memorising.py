@@ -18,7 +18,7 @@ WHO = "rebalance_experts"
 
 
 def gap_closed(split: Split, by_heart: bool) -> float:
-    (workload,) = EVALUATOR.workloads(split, 0)
+    workload, *_ = EVALUATOR.workloads(split, 0)
     learned = learn() if by_heart else {}
     honest = policy("greedy")
 
@@ -31,7 +31,7 @@ def gap_closed(split: Split, by_heart: bool) -> float:
 
 def learn() -> dict[bytes, Any]:
     """For each window of train, a placement for the loads that will follow it."""
-    (workload,) = EVALUATOR.workloads("train", 0)
+    workload, *_ = EVALUATOR.workloads("train", 0)
     scenario = scenario_of(workload.parameters)
     trace = make_trace(scenario)
     context = scenario.slots, 1, scenario.nodes, scenario.gpus
