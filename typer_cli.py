@@ -378,11 +378,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from adrs.printing.failure import explain
 
+        if isinstance(error, OSError):  # what a full disk did not take is not tried again at exit
+            discard_output()
         return _fail(*explain(error))
 
 
 def _fail(code: int, message: str) -> int:
-    """One line on stderr."""
     from adrs.printing.text import one_line
 
     print(f"adrs: {one_line(message)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-# expect: memory
+# expect: memory timeout
 """Takes memory until there is no more."""
 
 hoard = []
