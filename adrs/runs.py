@@ -205,7 +205,7 @@ def _changed(directory: Path, what: str, problem: str) -> str:
     )
 
 
-def limits_hash(limits: Limits) -> str:
+def _limits_hash(limits: Limits) -> str:
     return hashlib.sha256(json.dumps(asdict(limits), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -219,7 +219,7 @@ def _run_info(
         snapshot=snapshot(problem),
         objective={name: str(value) for name, value in asdict(problem.objective).items()},
         fingerprint=description.fingerprint,
-        limits_hash=limits_hash(problem.limits),
+        limits_hash=_limits_hash(problem.limits),
         seed=seed,
         order="slot" if replayed else author.order,
         lag=author.lag,

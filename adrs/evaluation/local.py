@@ -50,18 +50,25 @@ class LocalExecutor:
             return (await self._clerk.ask(messages.ListWorkloads(split, salt), messages.Workloads)).listed
 
     async def inspect(self, source: str) -> Inspection:
-        """A text that kills the parser, or keeps it busy for too long, is invalid like any other that it refuses."""
+        """A text that kills the parser twice, or keeps it busy for too long, is invalid like any that it refuses.
+
+        Once might have been the house: a clerk killed from outside is no fault of the text.
+        """
         try:
             source.encode()
         except UnicodeEncodeError as error:
             return Inspection("invalid", error=f"not valid Unicode: {error.reason}")
         async with self._clerk_free:
-            await self._clerk.host()
-            asking = self._clerk.ask_or_die(messages.Inspect(source), messages.Inspected)
-            try:
-                return (await asyncio.wait_for(asking, _INSPECT_SECONDS)).inspection
-            except (RefereeDied, TimeoutError):
-                return Inspection("invalid", error="the code cannot be parsed within reasonable limits")
+            for _ in range(2):
+                await self._clerk.host()
+                asking = self._clerk.ask_or_die(messages.Inspect(source), messages.Inspected)
+                try:
+                    return (await asyncio.wait_for(asking, _INSPECT_SECONDS)).inspection
+                except RefereeDied:
+                    continue
+                except TimeoutError:
+                    break
+            return Inspection("invalid", error="the code cannot be parsed within reasonable limits")
 
     async def submit(self, source: str, workload: Listed, limits: Limits, repeat: int = 0) -> Evaluation:
         """Repeats differ in nothing but their number: a fresh process each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from adrs.errors import InputError
@@ -206,7 +206,7 @@ def _described(name: str, baseline: PolicyScore, test: Comparison, adjusted: flo
         ci95=(test.ci_low, test.ci_high),
         p=test.p,
         p_adjusted=adjusted,
-        significant=test.excludes_zero and adjusted < ALPHA,
+        significant=replace(test, p=adjusted).significant,
     )
 
 

@@ -151,6 +151,20 @@ def test_an_evaluation_survives_the_death_of_its_helpers(whom: str) -> None:
     assert asyncio.run(run()) == {"fork-server": "ok", "policy": "memory"}[whom]
 
 
+def test_a_clerk_killed_from_outside_makes_no_text_invalid() -> None:
+    async def run() -> str:
+        executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
+        try:
+            await executor.workloads("train")  # the clerk alone has been started
+            for pid in descendants(os.getpid())[1:]:
+                os.kill(pid, signal.SIGKILL)
+            return (await executor.inspect("def choose(queue, history):\n    return 0\n")).status
+        finally:
+            await executor.close()
+
+    assert asyncio.run(run()) == "ok"
+
+
 def test_a_wall_clock_timeout_is_tried_again_alone() -> None:
     """A policy process that the machine holds up, as no policy can do itself, ends in no timeout."""
     source = "for _ in range(3_000_000): pass\ndef choose(queue, history):\n    return 0\n"
