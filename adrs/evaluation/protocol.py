@@ -81,3 +81,29 @@ class Evaluator(Protocol):
 
     def bound(self, workload: Workload) -> Metrics:
         """For each metric that has one, the value that no policy can beat on this workload (may be empty)."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A fixed policy on a fixed workload, run beside a candidate in the same jail: how fast the machine is now.
+
+    `seconds` is the CPU time that its calls take on the machine for which the evaluator's prices hold.
+    """
+
+    source: str
+    workload: Workload
+    seconds: float
+
+
+class TimedEvaluator(Evaluator, Protocol):
+    """An evaluator whose metrics may depend on how long a policy takes; `timed: true` problems need one."""
+
+    reference: Reference
+
+    def timed(self, workload: Workload, metrics: Metrics, seconds: float) -> Metrics:
+        """The metrics of a run, given what `run` returned and the CPU seconds that the policy's calls took.
+
+        `seconds` are those of the reference's machine: measured from outside of the wall, best of several runs, divided
+        by the reference's time beside them and multiplied by `reference.seconds`. No time may lift a metric above its
+        bound.
+        """
