@@ -1,0 +1,122 @@
+"""The evaluator: tables, the replay of an order, and its score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from adrs.evaluation.interface import Interface
+from adrs.evaluation.protocol import Metrics, Policy, Split, Workload
+from evaluators.llm_sql.bound import least_seconds, least_tokens
+from evaluators.llm_sql.cache import replay
+from evaluators.llm_sql.generated import generate
+from evaluators.llm_sql.hits import prefix_hit_share, trie_hit_rate
+from evaluators.llm_sql.prices import LLAMA_8B_H100
+from evaluators.llm_sql.prompts import TOKEN_BYTES, Ints, Order, Prompts, check_order
+from evaluators.llm_sql.schemas import SCHEMAS
+from evaluators.llm_sql.table import Table
+from evaluators.llm_sql.workloads import list_workloads, scenario_of
+
+BLOCK_TOKENS = 16  # vLLM's default
+PRICE = LLAMA_8B_H100
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table ready to be queried through a cache of `cache_blocks` blocks."""
+
+    table: Table
+    prompts: Prompts
+    cache_blocks: int
+
+    @cached_property
+    def instruction(self) -> int:
+        return len(self.prompts.instruction) // TOKEN_BYTES
+
+    @cached_property
+    def row_tokens(self) -> Ints:
+        """[rows]. Tokens of each prompt, the instruction's aside."""
+        return np.asarray(self.prompts.tokens.sum(axis=1))
+
+    @cached_property
+    def seconds(self) -> float:
+        """Prefill seconds without a cache, the instruction's aside."""
+        return PRICE.seconds(self._before(self.row_tokens), self.row_tokens)
+
+    def reused(self, order: Order) -> Ints:
+        """[rows], in the order sent: tokens behind the instruction that each prompt finds in the cache."""
+        hits = replay(self.prompts.ordered(order), self.cache_blocks, BLOCK_TOKENS)
+        return (hits - self.instruction).clip(min=0)
+
+    def seconds_left(self, order: Order, reused: Ints) -> float:
+        """Prefill seconds when prompt k of the order reuses `reused[k]` tokens behind the instruction."""
+        return PRICE.seconds(self.instruction + reused, self.row_tokens[order.rows] - reused)
+
+    def _before(self, like: Ints) -> Ints:
+        return like * 0 + self.instruction
+
+
+class QueryReordering:
+    """Policies that order the rows of a table, and the fields of each row, before an LLM is asked about each row."""
+
+    interface = Interface.from_file(Path(__file__).with_name("interface.py"))
+
+    def __init__(self) -> None:
+        self._cases: dict[str, Case] = {}
+
+    def workloads(self, split: Split, salt: int) -> Sequence[Workload]:
+        return list_workloads(split, salt)
+
+    def run(self, workload: Workload, policy: Policy) -> Metrics:
+        """Ask for an order, replay its prompts through the cache and price what is left to compute.
+
+        Raises:
+            WrongAnswer: the answer is no order of all rows and all fields.
+        """
+        case = self._case(workload)
+        table = case.table
+        answer = policy.call(
+            "reorder",
+            list(table.columns),
+            [list(row) for row in table.rows],
+            [list(determined) for determined in table.dependencies],
+            case.prompts.tokens.copy(),
+            case.instruction,
+            BLOCK_TOKENS,
+            case.cache_blocks,
+        )
+        order = check_order(answer, len(table.rows), len(table.columns))
+        reused = case.reused(order)
+        saved = case.seconds - case.seconds_left(order, reused)
+        return {
+            "saved_share": saved / case.seconds,
+            "token_hit_rate": int(reused.sum()) / int(case.row_tokens.sum()),
+            "trie_hit_rate": trie_hit_rate(table, order),
+            "prefix_hit_share": prefix_hit_share(table, order),
+            "saved_seconds": saved,
+            "prefill_seconds": case.seconds,
+        }
+
+    def bound(self, workload: Workload) -> Metrics:
+        """See `bound`; the literature's metrics have none here."""
+        case = self._case(workload)
+        least = least_seconds(PRICE, case.prompts.lines, case.instruction, case.row_tokens)
+        tokens = int(case.row_tokens.sum())
+        return {
+            "saved_share": 1 - least / case.seconds,
+            "token_hit_rate": 1 - least_tokens(case.prompts.lines, len(case.row_tokens)) / tokens,
+            "saved_seconds": case.seconds - least,
+        }
+
+    def _case(self, workload: Workload) -> Case:
+        if workload.hash not in self._cases:
+            scenario = scenario_of(workload.parameters)
+            table = generate(SCHEMAS[scenario.schema], scenario.rows, scenario.sorted_by, scenario.seed)
+            prompts = Prompts(table)
+            blocks = int(prompts.tokens.sum() * scenario.cache_share) // BLOCK_TOKENS
+            self._cases[workload.hash] = Case(table, prompts, blocks)
+        return self._cases[workload.hash]
