@@ -4,3 +4,7 @@ Reading order: `transaction` (what is scheduled) -> `generators`, `trace` (where
 (offline: the order of a batch) -> `locking`, `admission` (online: strict two-phase locking) -> `postgres` (the same
 policies on a real server).
 """
+
+from evaluators.transactions.admission import TransactionAdmission
+
+__all__ = ["TransactionAdmission"]

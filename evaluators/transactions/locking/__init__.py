@@ -3,8 +3,8 @@
     outcome = simulate(transactions, arrivals, executors, Rules(), by_rank(order))
     outcome = simulate(transactions, arrivals, executors, postgresql_rules(operation=1.0, commit=0.5), choose)
 
-Reading order: `rules` (what is locked, who aborts) -> `simulator` (the events) -> `locks` (who holds and awaits what) ->
-`outcome`.
+Reading order: `rules` (what is locked, who aborts) -> `simulator` (the events) -> `locks` (who holds and awaits what)
+-> `outcome`.
 """
 
 from evaluators.transactions.locking.outcome import Outcome

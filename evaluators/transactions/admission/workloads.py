@@ -1,0 +1,89 @@
+"""The streams of transactions that policies are scored on, by regime and split.
+
+A regime is a benchmark with its skew, a number of executors and a way of arriving; its seeds are its instances. Train
+and validation use fixed seeds; test draws its seeds from the salt, and adds regimes that train never shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from adrs.evaluation.protocol import Split, Workload
+from evaluators.transactions.admission.arrivals import bursty, poisson
+from evaluators.transactions.generators import generate
+from evaluators.transactions.locking.outcome import Floats
+from evaluators.transactions.transaction import Transaction
+
+VALIDATION_SEEDS = 4  # instances of each regime
+TEST_SEEDS = 3
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`load` is the share of the executors' time that the work would take if no transaction ever waited or aborted."""
+
+    benchmark: str
+    executors: int
+    load: float
+    arrivals: Literal["poisson", "bursty"]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    transactions: int = 240
+    seed: int = 0
+
+
+# Settings that leave room between arrival order and the best known; where nothing is contended there is none.
+FAMILIAR: dict[str, Scenario] = {
+    "smallbank-10hot-16-bursty": Scenario("smallbank", 16, 0.8, "bursty", {"hot": 10}),
+    "tpcc-4w-16-bursty": Scenario("tpcc", 16, 0.6, "bursty", {"warehouses": 4}),
+    "tpcc-2w-8-poisson": Scenario("tpcc", 8, 0.6, "poisson", {"warehouses": 2}),
+    "ycsb-update-8-poisson": Scenario("ycsb", 8, 0.6, "poisson", {"records": 1000, "theta": 0.6}),
+    "social-16-poisson": Scenario("social", 16, 0.6, "poisson", {"theta": 1.1}),
+    "ycsb-readmostly-16-bursty": Scenario(
+        "ycsb", 16, 0.5, "bursty", {"theta": 0.8, "read_share": 0.8, "shortest": 4, "longest": 28}
+    ),
+}
+SHIFTED: dict[str, Scenario] = {
+    "smallbank-4hot-8-poisson": Scenario("smallbank", 8, 0.8, "poisson", {"hot": 4}),
+    "tpcc-payments-8-bursty": Scenario("tpcc", 8, 0.5, "bursty", {"warehouses": 2, "new_order_share": 0.2}),
+    "tpcc-8w-32-poisson": Scenario("tpcc", 32, 0.6, "poisson", {"warehouses": 8}),
+    "ycsb-hot-8-bursty": Scenario("ycsb", 8, 0.4, "bursty", {"theta": 0.9}),
+    "social-writes-24-bursty": Scenario("social", 24, 0.5, "bursty", {"theta": 0.9, "write_share": 0.6}),
+}
+
+
+def list_workloads(split: Split, salt: int) -> list[Workload]:
+    """Train and validation show the familiar regimes; test shows all."""
+    regimes = FAMILIAR | SHIFTED if split == "test" else FAMILIAR
+    return [
+        Workload(f"{regime}-{seed}", regime, f"{regime}-{seed}", asdict(scenario) | {"seed": seed})
+        for regime, scenario in regimes.items()
+        for seed in _seeds(split, salt, regime)
+    ]
+
+
+def _seeds(split: Split, salt: int, regime: str) -> list[int]:
+    """One seed for train, others for validation; for test above those and by the salt."""
+    if split == "train":
+        return [_draw(f"train:{regime}", 10_000)]
+    if split == "validation":
+        return [_draw(f"validation:{regime}:{index}", 10_000) for index in range(VALIDATION_SEEDS)]
+    return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(TEST_SEEDS)]
+
+
+def _draw(key: str, below: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"admission:{key}".encode()).digest()[:8], "big") % below
+
+
+def instance(scenario: Scenario, commit: float) -> tuple[list[Transaction], Floats]:
+    """The scenario's transactions and when they arrive; operations take 1, commits as given."""
+    transactions = generate(scenario.benchmark, scenario.transactions, scenario.seed, **scenario.settings)
+    mean = float(np.mean([len(transaction) for transaction in transactions])) + commit
+    rate = scenario.load * scenario.executors / mean
+    rng = np.random.default_rng([scenario.seed, scenario.transactions])
+    make = poisson if scenario.arrivals == "poisson" else bursty
+    return transactions, make(rate, scenario.transactions, rng)
