@@ -64,7 +64,7 @@ class TransactionAdmission:
         """
         case = self._case(workload)
         try:
-            outcome = case.run(_asking(policy, case))
+            outcome = case.run(asking(policy, case.transactions, case.arrivals))
         except Refused as refusal:
             raise WrongAnswer(str(refusal)) from None
         latency = outcome.latency
@@ -111,13 +111,13 @@ def _case_of(parameters: Mapping[str, Any]) -> Case:
     return Case(transactions, arrivals, scenario.executors, root_mean_square(in_order.latency), limits)
 
 
-def _asking(policy: Policy, case: Case) -> Choose:
+def asking(policy: Policy, transactions: Sequence[Transaction], arrivals: Floats) -> Choose:
     """Admission by the policy, across the wall."""
-    starts = [0] * len(case.transactions)
+    starts = [0] * len(transactions)
 
     def shown(transaction: int) -> tuple[int, str, list[int], list[bool], float]:
-        kind, keys, writes = vars(case.transactions[transaction]).values()
-        return transaction, kind, list(keys), list(writes), float(case.arrivals[transaction])
+        kind, keys, writes = vars(transactions[transaction]).values()
+        return transaction, kind, list(keys), list(writes), float(arrivals[transaction])
 
     def choose(now: float, pending: Sequence[int], running: Sequence[Attempt]) -> int | None:
         waiting_for_start = [Pending(*shown(each), starts[each]) for each in pending]

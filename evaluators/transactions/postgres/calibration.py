@@ -9,7 +9,7 @@ import numpy as np
 
 from evaluators.transactions.locking import Rules, first_come, postgresql_rules
 from evaluators.transactions.postgres.database import Database
-from evaluators.transactions.postgres.execution import Measurement, Pace, execute
+from evaluators.transactions.postgres.execution import Pace, execute
 from evaluators.transactions.transaction import Transaction
 
 
@@ -33,11 +33,11 @@ class Calibration:
 
 def calibrate(
     database: Database, transactions: Sequence[Transaction], clients: int, think: float
-) -> tuple[Calibration, Measurement]:
+) -> Calibration:
     """Run the transactions with as many clients as later, but on keys of their own, so that nothing is ever locked."""
     arrivals = np.zeros(len(transactions))
     measured = execute(database, apart(transactions), arrivals, clients, Pace(think, think), first_come)
-    return Calibration(measured.operation, measured.overhead), measured
+    return Calibration(measured.operation, measured.overhead)
 
 
 def apart(transactions: Sequence[Transaction]) -> list[Transaction]:
