@@ -11,12 +11,12 @@ import numpy as np
 
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload
-from evaluators.llm_sql.bound import least_seconds, least_tokens
+from evaluators.llm_sql.bound import Most, most_reused
 from evaluators.llm_sql.cache import replay
 from evaluators.llm_sql.generated import generate
 from evaluators.llm_sql.hits import prefix_hit_share, trie_hit_rate
 from evaluators.llm_sql.prices import LLAMA_8B_H100
-from evaluators.llm_sql.prompts import TOKEN_BYTES, Ints, Order, Prompts, check_order
+from evaluators.llm_sql.prompts import Ints, Order, Prompts, check_order
 from evaluators.llm_sql.schemas import SCHEMAS
 from evaluators.llm_sql.table import Table
 from evaluators.llm_sql.workloads import list_workloads, scenario_of
@@ -34,10 +34,6 @@ class Case:
     cache_blocks: int
 
     @cached_property
-    def instruction(self) -> int:
-        return len(self.prompts.instruction) // TOKEN_BYTES
-
-    @cached_property
     def row_tokens(self) -> Ints:
         """[rows]. Tokens of each prompt, the instruction's aside."""
         return np.asarray(self.prompts.tokens.sum(axis=1))
@@ -45,19 +41,21 @@ class Case:
     @cached_property
     def seconds(self) -> float:
         """Prefill seconds without a cache, the instruction's aside."""
-        return PRICE.seconds(self._before(self.row_tokens), self.row_tokens)
+        return self.seconds_left(self.row_tokens, np.zeros_like(self.row_tokens))
 
     def reused(self, order: Order) -> Ints:
         """[rows], in the order sent: tokens behind the instruction that each prompt finds in the cache."""
         hits = replay(self.prompts.ordered(order), self.cache_blocks, BLOCK_TOKENS)
-        return (hits - self.instruction).clip(min=0)
+        return (hits - self.prompts.instruction_tokens).clip(min=0)
 
-    def seconds_left(self, order: Order, reused: Ints) -> float:
-        """Prefill seconds when prompt k of the order reuses `reused[k]` tokens behind the instruction."""
-        return PRICE.seconds(self.instruction + reused, self.row_tokens[order.rows] - reused)
+    def seconds_left(self, tokens: Ints, reused: Ints) -> float:
+        """Prefill seconds of prompts with so many tokens behind the instruction, of which so many are reused."""
+        return PRICE.seconds(self.prompts.instruction_tokens + reused, tokens - reused)
 
-    def _before(self, like: Ints) -> Ints:
-        return like * 0 + self.instruction
+    @cached_property
+    def most(self) -> Most:
+        """What no order exceeds."""
+        return most_reused(self.prompts, PRICE, BLOCK_TOKENS)
 
 
 class QueryReordering:
@@ -85,13 +83,13 @@ class QueryReordering:
             [list(row) for row in table.rows],
             [list(determined) for determined in table.dependencies],
             case.prompts.tokens.copy(),
-            case.instruction,
+            case.prompts.instruction_tokens,
             BLOCK_TOKENS,
             case.cache_blocks,
         )
         order = check_order(answer, len(table.rows), len(table.columns))
         reused = case.reused(order)
-        saved = case.seconds - case.seconds_left(order, reused)
+        saved = case.seconds - case.seconds_left(case.row_tokens[order.rows], reused)
         return {
             "saved_share": saved / case.seconds,
             "token_hit_rate": int(reused.sum()) / int(case.row_tokens.sum()),
@@ -104,12 +102,10 @@ class QueryReordering:
     def bound(self, workload: Workload) -> Metrics:
         """See `bound`; the literature's metrics have none here."""
         case = self._case(workload)
-        least = least_seconds(PRICE, case.prompts.lines, case.instruction, case.row_tokens)
-        tokens = int(case.row_tokens.sum())
         return {
-            "saved_share": 1 - least / case.seconds,
-            "token_hit_rate": 1 - least_tokens(case.prompts.lines, len(case.row_tokens)) / tokens,
-            "saved_seconds": case.seconds - least,
+            "saved_share": case.most.seconds / case.seconds,
+            "token_hit_rate": case.most.tokens / int(case.row_tokens.sum()),
+            "saved_seconds": case.most.seconds,
         }
 
     def _case(self, workload: Workload) -> Case:

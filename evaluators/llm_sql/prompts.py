@@ -81,38 +81,39 @@ def line(name: str, value: str) -> str:
 
 
 class Prompts:
-    """The tokenised cells of a table."""
+    """The tokenised lines of a table.
+
+    Attributes:
+        instruction: tokens of the instruction, 4 bytes a token, as all tokens here.
+        lines: tokens of each distinct line.
+        cells: int64 [rows, columns], which of the lines each cell is.
+    """
 
     def __init__(self, table: Table) -> None:
         self._numbers: dict[str, int] = {}
         self.instruction = self._encode(pieces(INSTRUCTION))
-        self._cells: list[bytes] = []  # distinct lines
-        places: dict[tuple[int, str], int] = {}
-        cell_of = np.empty((len(table.rows), len(table.columns)), dtype=np.int64)
-        for r, row in enumerate(table.rows):
-            for c, value in enumerate(row):
-                place = places.setdefault((c, value), len(self._cells))
-                if place == len(self._cells):
-                    self._cells.append(self._encode([*pieces(line(table.columns[c], value)), "\n"]))
-                cell_of[r, c] = place
-        self._cell_of = cell_of
+        self.lines: list[bytes] = []
+        self.cells = np.empty((len(table.rows), len(table.columns)), dtype=np.int64)
+        for column, (name, values) in enumerate(zip(table.columns, zip(*table.rows, strict=True), strict=True)):
+            places = {value: len(self.lines) + index for index, value in enumerate(dict.fromkeys(values))}
+            self.lines += [self._encode([*pieces(line(name, value)), "\n"]) for value in places]
+            self.cells[:, column] = [places[value] for value in values]
 
     @property
-    def lines(self) -> list[bytes]:
-        """The tokens of each distinct cell, 4 bytes a token."""
-        return self._cells
+    def instruction_tokens(self) -> int:
+        return len(self.instruction) // TOKEN_BYTES
 
     @cached_property
     def tokens(self) -> Ints:
         """[rows, columns]. Tokens of each cell's line."""
-        lengths = np.array([len(cell) // TOKEN_BYTES for cell in self._cells], dtype=np.int64)
-        return np.asarray(lengths[self._cell_of])
+        lengths = np.array([len(line) // TOKEN_BYTES for line in self.lines], dtype=np.int64)
+        return np.asarray(lengths[self.cells])
 
     def ordered(self, order: Order) -> list[bytes]:
-        """Each prompt's tokens in the order sent, 4 bytes a token."""
-        placed = np.take_along_axis(self._cell_of[order.rows], order.fields, axis=1)
-        cells = self._cells
-        return [self.instruction + b"".join([cells[cell] for cell in row]) for row in placed.tolist()]
+        """Each prompt's tokens, in the order sent."""
+        placed = np.take_along_axis(self.cells[order.rows], order.fields, axis=1)
+        lines = self.lines
+        return [self.instruction + b"".join([lines[cell] for cell in row]) for row in placed.tolist()]
 
     def _encode(self, texts: list[str]) -> bytes:
         numbers = self._numbers

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-WORD_LETTERS = 7
+WORD_LETTERS = 8
 
 _PIECE = re.compile(
     rf"(?:[^\w\r\n]|_)?[^\W\d_]{{1,{WORD_LETTERS}}}"  # letters, with the space or sign before them
