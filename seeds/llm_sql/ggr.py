@@ -7,9 +7,9 @@ rows, without the columns that are settled, and all other rows are treated likew
 
 Two slips of Algorithm 1 are mended: lengths of inferred columns are squared as that of the value itself is (line 6),
 and the rows that come back behind the prefix are those of the group (line 29 exchanges L_A and L_B). Where the text
-leaves room, the authors' code decides: a length is that of the value in characters, and a column's statistic is its mean
-length, squared, times its rows per distinct value less one. Where nothing repeats, recursing would gain nothing, and
-the statistics decide too.
+leaves room, the authors' code decides: a length is that of the value in characters, and a column's statistic is its
+mean length, squared, times its rows per distinct value less one. Where nothing repeats, recursing would gain nothing,
+and the statistics decide too.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Greedy Group Recursion (GGR) to the end: Algorithm 1 without early stopping.
 
-As `ggr.py`, which see for the source and for what was mended, with its limits lifted: every group is taken, whatever its
-hit count, until nothing repeats. The paper stops early to plan tables of tens of thousands of rows in seconds; small
-tables can do without.
+As `ggr.py`, which see for the source and for what was mended, with its limits lifted: every group is taken, whatever
+its hit count, until nothing repeats. The paper stops early to plan tables of tens of thousands of rows in seconds;
+small tables can do without.
 """
 
 import numpy as np

@@ -1,0 +1,281 @@
+"""The simulator against plain, slow re-implementations of what it claims to be, and all orders of tiny tables."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluators.llm_sql.bound import least_seconds, least_tokens
+from evaluators.llm_sql.cache import replay
+from evaluators.llm_sql.generated import generate
+from evaluators.llm_sql.hits import prefix_hit_share, trie_hit_rate
+from evaluators.llm_sql.prices import LLAMA_8B_H100, Prefill
+from evaluators.llm_sql.prompts import INSTRUCTION, TOKEN_BYTES, Order, Prompts, line
+from evaluators.llm_sql.schemas import SCHEMAS
+from evaluators.llm_sql.table import Table
+from evaluators.llm_sql.tokens import pieces
+
+FEW = settings(deadline=None, max_examples=40, derandomize=True)
+
+ALPHABET = "ab: \\\n\r_7é∑\u2028"
+CELLS = st.text(ALPHABET, max_size=6)
+
+
+@st.composite
+def tables(draw: st.DrawFn, rows: int = 8, columns: int = 4) -> Table:
+    width = draw(st.integers(1, columns))
+    pool = draw(st.lists(CELLS, min_size=1, max_size=6))
+    cells = st.tuples(*[st.sampled_from(pool)] * width)
+    return Table(
+        tuple(f"c{column}" for column in range(width)), tuple(draw(st.lists(cells, min_size=1, max_size=rows)))
+    )
+
+
+@st.composite
+def ordered_tables(draw: st.DrawFn) -> tuple[Table, Order]:
+    table = draw(tables())
+    count, width = len(table.rows), len(table.columns)
+    rows = draw(st.permutations(range(count)))
+    fields = draw(st.lists(st.permutations(range(width)), min_size=count, max_size=count))
+    return table, Order(np.array(rows), np.array(fields))
+
+
+@dataclass(eq=False)
+class Block:
+    """A physical block of the engine; `key` is all tokens up to its end once it is full and computed."""
+
+    key: tuple[int, ...] | None = None
+
+
+class Engine:
+    """vLLM's block pool, serving one request at a time (docs.vllm.ai/en/latest/design/prefix_caching).
+
+    Allocation pops the head of the free queue and evicts what it held; the blocks of a finished request go to the tail,
+    the last one first. The simulator simplifies one thing: blocks that hold nothing to be found again (half full, or
+    computed twice) are allocated first, where the engine leaves them in their place. `literal` leaves them too.
+    """
+
+    def __init__(self, capacity: int, block_tokens: int, literal: bool = False) -> None:
+        self.free = [Block() for _ in range(capacity)]
+        self.size, self.literal = block_tokens, literal
+
+    def serve(self, tokens: Sequence[int]) -> int:
+        """Tokens reused."""
+        keys = [tuple(tokens[: end + self.size]) for end in range(0, len(tokens) - self.size + 1, self.size)]
+        held = self.found(keys[: (len(tokens) - 1) // self.size])
+        self.free = [block for block in self.free if block not in held]
+        reused = len(held) * self.size
+        while len(held) * self.size < len(tokens):
+            block = self.free.pop(0)
+            block.key = keys[len(held)] if len(held) < len(keys) else None
+            held.append(block)
+        if self.literal:
+            self.free += reversed(held)
+            return reused
+        for block in self.free:
+            if block.key in keys:
+                block.key = None
+        kept = self.free + held[::-1]
+        self.free = [block for block in kept if block.key is None] + [block for block in kept if block.key is not None]
+        return reused
+
+    def found(self, keys: Sequence[tuple[int, ...]]) -> list[Block]:
+        held: list[Block] = []
+        for key in keys:
+            holders = [block for block in self.free if block.key == key]
+            if not holders:
+                break
+            held.append(holders[0])
+        return held
+
+
+def ids(tokens: bytes) -> list[int]:
+    return np.frombuffer(tokens, dtype="<u4").tolist()
+
+
+@FEW
+@given(
+    prompts=st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=12), min_size=1, max_size=25),
+    block=st.integers(1, 4),
+    spare=st.integers(0, 8),
+)
+def test_the_cache_reuses_what_an_engine_does(prompts: list[list[int]], block: int, spare: int) -> None:
+    capacity = max(-(-len(prompt) // block) for prompt in prompts) + spare
+    engine = Engine(capacity, block)
+    encoded = [np.array(prompt, dtype="<u4").tobytes() for prompt in prompts]
+    assert replay(encoded, capacity, block).tolist() == [engine.serve(prompt) for prompt in prompts]
+
+
+@pytest.mark.parametrize("literal", [False, True])
+def test_the_engine_gives_the_documented_example(literal: bool) -> None:
+    """Blocks of four tokens, ten of them: 14 tokens of which 10 are known reuse 2 blocks, 29 with 12 known reuse 3."""
+    engine = Engine(10, 4, literal)
+    first = list(range(15))
+    requests = [first, [*first[:10], 90, 91, 92, 93], first[:12] + list(range(100, 117))]
+    assert [engine.serve(request) for request in requests] == [0, 8, 12]
+
+
+def test_what_the_simplification_of_the_cache_is_worth() -> None:
+    """A generated table as stored, through a cache of a twelfth: the literal engine reuses a little less."""
+    prompts = [ids(prompt) for prompt in stored_prompts("beers", 250)]
+    capacity = sum(map(len, prompts)) // 12 // 16
+    engine = Engine(capacity, 16, literal=True)
+    literal = sum(engine.serve(prompt) for prompt in prompts)
+    simulated = replay([np.array(prompt, dtype="<u4").tobytes() for prompt in prompts], capacity, 16).sum()
+    assert 0.95 * simulated < literal <= simulated
+
+
+def stored_prompts(schema: str, rows: int) -> list[bytes]:
+    table = generate(SCHEMAS[schema], rows, None, 1)
+    order = Order(np.arange(rows), np.tile(np.arange(len(table.columns)), (rows, 1)))
+    return Prompts(table).ordered(order)
+
+
+@FEW
+@given(prompts=st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=12), min_size=1, max_size=15))
+def test_an_infinite_cache_of_single_tokens_is_a_trie(prompts: list[list[int]]) -> None:
+    seen: set[tuple[int, ...]] = set()
+    for prompt, reused in zip(
+        prompts, replay([np.array(prompt, dtype="<u4").tobytes() for prompt in prompts], 10**6, 1), strict=True
+    ):
+        known = [end for end in range(1, len(prompt)) if tuple(prompt[:end]) in seen]
+        assert reused == len(known)
+        seen |= {tuple(prompt[:end]) for end in range(1, len(prompt) + 1)}
+
+
+@FEW
+@given(case=ordered_tables())
+def test_prefix_hit_share_by_plain_loops(case: tuple[Table, Order]) -> None:
+    table, order = case
+    hits, before = 0, None
+    for row, fields in zip(order.rows, order.fields, strict=True):
+        here = [(column, table.rows[row][column]) for column in fields]
+        for place, cell in enumerate(here):
+            if before is None or before[place] != cell:
+                break
+            hits += len(cell[1]) ** 2
+        before = here
+    most = sum(len(cell) ** 2 for row in table.rows for cell in row)
+    assert prefix_hit_share(table, order) == pytest.approx(hits / max(1, most))
+
+
+@FEW
+@given(case=ordered_tables())
+def test_trie_hit_rate_by_a_trie_of_dicts(case: tuple[Table, Order]) -> None:
+    table, order = case
+    root: dict[str, dict] = {}
+    hits = total = 0
+    for row, fields in zip(order.rows, order.fields, strict=True):
+        node, known = root, True
+        for character in "".join(table.rows[row][column] for column in fields):
+            total += 1
+            known = known and character in node
+            hits += known
+            node = node.setdefault(character, {})
+    assert trie_hit_rate(table, order) == pytest.approx(hits / max(1, total))
+
+
+@FEW
+@given(text=st.text(max_size=60) | st.text(ALPHABET, max_size=30))
+def test_pieces_make_up_the_text(text: str) -> None:
+    assert "".join(pieces(text)) == text
+
+
+@FEW
+@given(case=ordered_tables())
+def test_prompts_are_their_lines_token_by_token(case: tuple[Table, Order]) -> None:
+    """A number stands for one text and a text has one number, in all prompts of a table."""
+    table, order = case
+    prompts = Prompts(table)
+    numbers: dict[str, int] = {}
+    for row, fields, prompt in zip(order.rows, order.fields, prompts.ordered(order), strict=True):
+        texts = pieces(INSTRUCTION)
+        for column in fields:
+            cell = [*pieces(line(table.columns[column], table.rows[row][column])), "\n"]
+            assert len(cell) == prompts.tokens[row, column]
+            texts += cell
+        assert [numbers.setdefault(text, number) for text, number in zip(texts, ids(prompt), strict=True)] == ids(
+            prompt
+        )
+    assert len(set(numbers.values())) == len(numbers)
+
+
+@FEW
+@given(case=ordered_tables())
+def test_a_record_can_be_read_back(case: tuple[Table, Order]) -> None:
+    """Whatever a value holds, its lines say which columns have which values, each cell once."""
+    table, order = case
+    for row, fields in zip(order.rows, order.fields, strict=True):
+        text = "".join(line(table.columns[column], table.rows[row][column]) + "\n" for column in fields)
+        lines = text.split("\n")
+        assert lines.pop() == ""
+        read = [field.split(": ", 1) for field in lines]
+        assert [name for name, _ in read] == [table.columns[column] for column in fields]
+        assert [unescaped(value) for _, value in read] == [table.rows[row][column] for column in fields]
+
+
+def unescaped(value: str) -> str:
+    """The value that a line says: `\\n`, `\\r` and `\\\\` stand for one character."""
+    out, marks = [], iter(value)
+    for mark in marks:
+        out.append({"n": "\n", "r": "\r", "\\": "\\"}[next(marks)] if mark == "\\" else mark)
+    return "".join(out)
+
+
+@FEW
+@given(before=st.lists(st.integers(0, 40), min_size=1, max_size=5), new=st.integers(0, 30))
+def test_prefill_seconds_add_up_token_by_token(before: list[int], new: int) -> None:
+    """A token's own share, and the growth of the square of the tokens up to and including it."""
+    price = Prefill(fixed=4.9, linear=16.6, quadratic=0.70, batch_tokens=8192)
+    plain = sum(
+        4.9e-3 / 8192 + 16.6e-6 + 0.70e-9 * ((start + i + 1) ** 2 - (start + i) ** 2)
+        for start in before
+        for i in range(new)
+    )
+    assert price.seconds(np.array(before), np.full(len(before), new)) == pytest.approx(plain)
+
+
+def all_orders(rows: int, columns: int) -> list[Order]:
+    fields = list(itertools.permutations(range(columns)))
+    return [
+        Order(np.array(row_order), np.array(field_order))
+        for row_order in itertools.permutations(range(rows))
+        for field_order in itertools.product(fields, repeat=rows)
+    ]
+
+
+@settings(deadline=None, max_examples=12, derandomize=True)
+@given(table=tables(rows=3, columns=2), block=st.sampled_from([1, 3]))
+def test_no_order_of_a_tiny_table_beats_the_bound(table: Table, block: int) -> None:
+    prompts = Prompts(table)
+    instruction = len(prompts.instruction) // TOKEN_BYTES
+    row_tokens = prompts.tokens.sum(axis=1)
+    tokens_left, seconds_left = [], []
+    for order in all_orders(len(table.rows), len(table.columns)):
+        hits = replay(prompts.ordered(order), 10**6, block)
+        reused = (hits - instruction).clip(min=0)
+        tokens_left.append(int((row_tokens - reused[np.argsort(order.rows)]).sum()))
+        new = row_tokens[order.rows] - reused
+        seconds_left.append(LLAMA_8B_H100.seconds(instruction + reused, new))
+    assert least_tokens(prompts.lines, len(row_tokens)) <= min(tokens_left)
+    bound = least_seconds(LLAMA_8B_H100, prompts.lines, instruction, row_tokens)
+    assert bound <= min(seconds_left) * (1 + 1e-12)
+
+
+def test_the_bound_is_reached_where_nothing_but_beginnings_repeats() -> None:
+    """One column, blocks of one token: the trie of the lines is all that is computed."""
+    table = Table(("word",), (("one two",), ("one three",), ("four",)))
+    prompts = Prompts(table)
+    instruction = len(prompts.instruction) // TOKEN_BYTES
+    row_tokens = prompts.tokens.sum(axis=1)
+    reused = replay(prompts.ordered(Order(np.arange(3), np.zeros((3, 1), dtype=np.int64))), 10**6, 1) - instruction
+    new = row_tokens - reused.clip(min=0)
+    assert new.sum() == least_tokens(prompts.lines, 3)
+    seconds = LLAMA_8B_H100.seconds(instruction + reused.clip(min=0), new)
+    assert seconds == pytest.approx(least_seconds(LLAMA_8B_H100, prompts.lines, instruction, row_tokens))
