@@ -6,5 +6,6 @@ policies on a real server).
 """
 
 from evaluators.transactions.admission import TransactionAdmission
+from evaluators.transactions.scheduling import TransactionScheduling
 
-__all__ = ["TransactionAdmission"]
+__all__ = ["TransactionAdmission", "TransactionScheduling"]
