@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from adrs.errors import InputError
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload
 from evaluators.llm_sql.bound import Most, most_reused
@@ -17,9 +19,10 @@ from evaluators.llm_sql.generated import generate
 from evaluators.llm_sql.hits import prefix_hit_share, trie_hit_rate
 from evaluators.llm_sql.prices import LLAMA_8B_H100
 from evaluators.llm_sql.prompts import Ints, Order, Prompts, check_order
+from evaluators.llm_sql.recorded import PackagedTables, UserTable
 from evaluators.llm_sql.schemas import SCHEMAS
 from evaluators.llm_sql.table import Table
-from evaluators.llm_sql.workloads import list_workloads, scenario_of
+from evaluators.llm_sql.workloads import CACHE_SHARE, list_workloads, scenario_of
 
 BLOCK_TOKENS = 16  # vLLM's default
 PRICE = LLAMA_8B_H100
@@ -59,15 +62,27 @@ class Case:
 
 
 class QueryReordering:
-    """Policies that order the rows of a table, and the fields of each row, before an LLM is asked about each row."""
+    """Policies that order the rows of a table, and the fields of each row, before an LLM is asked about each row.
+
+    Args:
+        packaged: Score on real tables that packages carry instead of generated ones; see `evaluators.llm_sql.packaged`.
+        table: Score on a table of your own instead; see `evaluators.llm_sql.recorded`.
+
+    Raises:
+        InputError: options, packages or a file that cannot be used.
+    """
 
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
 
-    def __init__(self) -> None:
+    def __init__(self, packaged: bool = False, table: dict[str, Any] | None = None) -> None:
+        if packaged and table is not None:
+            raise InputError("options: give either 'packaged' or 'table', not both")
+        self._recorded = PackagedTables() if packaged else None if table is None else UserTable(table)
         self._cases: dict[str, Case] = {}
 
     def workloads(self, split: Split, salt: int) -> Sequence[Workload]:
-        return list_workloads(split, salt)
+        """See `evaluators.llm_sql.workloads`; of other tables, the stretches kept for the split."""
+        return list_workloads(split, salt) if self._recorded is None else self._recorded.listed(split)
 
     def run(self, workload: Workload, policy: Policy) -> Metrics:
         """Ask for an order, replay its prompts through the cache and price what is left to compute.
@@ -110,9 +125,20 @@ class QueryReordering:
 
     def _case(self, workload: Workload) -> Case:
         if workload.hash not in self._cases:
-            scenario = scenario_of(workload.parameters)
-            table = generate(SCHEMAS[scenario.schema], scenario.rows, scenario.sorted_by, scenario.seed)
-            prompts = Prompts(table)
-            blocks = int(prompts.tokens.sum() * scenario.cache_share) // BLOCK_TOKENS
-            self._cases[workload.hash] = Case(table, prompts, blocks)
+            self._cases[workload.hash] = self._prepared(workload.parameters)
         return self._cases[workload.hash]
+
+    def _prepared(self, parameters: Mapping[str, Any]) -> Case:
+        if self._recorded is not None:
+            prompts = Prompts(table := self._recorded.stretch(parameters))
+            return Case(table, prompts, self._recorded.cache_blocks or _blocks(prompts, CACHE_SHARE))
+        scenario = scenario_of(parameters)
+        table = generate(SCHEMAS[scenario.schema], scenario.rows, scenario.sorted_by, scenario.seed)
+        return Case(table, prompts := Prompts(table), _blocks(prompts, scenario.cache_share))
+
+
+def _blocks(prompts: Prompts, share: float) -> int:
+    """Blocks of a cache that holds this share of the fields' tokens, and at least any one prompt."""
+    totals = prompts.tokens.sum(axis=1)
+    longest = -(-(prompts.instruction_tokens + int(totals.max())) // BLOCK_TOKENS)
+    return max(longest, int(totals.sum() * share) // BLOCK_TOKENS)
