@@ -1,0 +1,3 @@
+# expect: wrong
+def next_transaction(now, pending, running):
+    return pending[0]
