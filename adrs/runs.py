@@ -141,7 +141,7 @@ def stop(directory: Path, patience_seconds: float = 60.0) -> bool:
 @asynccontextmanager
 async def open_executor(problem: Problem, options: Options) -> AsyncIterator[Executor]:
     """The job slots for a problem, closed at the end."""
-    executor = LocalExecutor(problem.evaluator, options.jobs, options.sandbox)
+    executor = LocalExecutor(problem.evaluator, options.jobs, options.sandbox, timed=problem.timed)
     try:
         yield executor
     finally:

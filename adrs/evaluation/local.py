@@ -26,14 +26,17 @@ class LocalExecutor:
 
     One more referee, the clerk, describes, lists and inspects, so that none of this waits for an evaluation. Processes
     start when they are first needed. `sandbox="none"` gives up the jail (not the process wall) and must be asked for.
+    With `timed`, the evaluator prices the time that policies take; one that cannot is refused by the first request.
     """
 
-    def __init__(self, spec: EvaluatorSpec, jobs: int = 1, sandbox: SandboxMode = "auto") -> None:
+    def __init__(
+        self, spec: EvaluatorSpec, jobs: int = 1, sandbox: SandboxMode = "auto", *, timed: bool = False
+    ) -> None:
         cores = sorted(os.sched_getaffinity(0))
-        self._clerk = _Slot(messages.Open(spec, sandbox, core=None))
+        self._clerk = _Slot(messages.Open(spec, sandbox, None, timed))
         self._clerk_free = asyncio.Lock()
         self._description: Description | None = None
-        self._slots = [_Slot(messages.Open(spec, sandbox, cores[index % len(cores)])) for index in range(jobs)]
+        self._slots = [_Slot(messages.Open(spec, sandbox, cores[index % len(cores)], timed)) for index in range(jobs)]
         self._free: asyncio.Queue[_Slot] = asyncio.Queue()
         for slot in self._slots:
             self._free.put_nowait(slot)

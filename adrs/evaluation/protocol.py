@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from adrs.evaluation.interface import Interface
 
@@ -95,6 +95,7 @@ class Reference:
     seconds: float
 
 
+@runtime_checkable
 class TimedEvaluator(Evaluator, Protocol):
     """An evaluator whose metrics may depend on how long a policy takes; `timed: true` problems need one."""
 

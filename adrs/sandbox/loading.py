@@ -17,7 +17,7 @@ import numpy as np
 
 from adrs.errors import InputError
 from adrs.evaluation.executor import EvaluatorSpec
-from adrs.evaluation.protocol import Evaluator
+from adrs.evaluation.protocol import Evaluator, TimedEvaluator
 
 _ENTRY_POINTS = "adrs.evaluators"
 
@@ -36,7 +36,7 @@ def load_evaluator(spec: EvaluatorSpec) -> tuple[Evaluator, str]:
         evaluator: Evaluator = module.__dict__[name](**options)
     except TypeError as error:
         raise InputError(f"evaluator {spec.target}: cannot be built with the options {options}: {error}") from error
-    return evaluator, _fingerprint(module, options, evaluator.interface.text)
+    return evaluator, _fingerprint(module, [options, *_reference(evaluator)], evaluator.interface.text)
 
 
 def _target(name: str) -> str:
@@ -73,12 +73,20 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _fingerprint(module: ModuleType, options: Any, interface: str) -> str:
+def _reference(evaluator: Evaluator) -> list[Any]:
+    """What times are measured against: its source may lie outside of the evaluator's package."""
+    if not isinstance(evaluator, TimedEvaluator):
+        return []
+    reference = evaluator.reference
+    return [reference.source, reference.workload.hash, reference.seconds]
+
+
+def _fingerprint(module: ModuleType, given: list[Any], interface: str) -> str:
     """16 hex digits. Of a package, all its Python files count; of a single file, it and the neighbours it imports.
 
-    The interface counts apart: a single file reads its own without importing it.
+    `given` and the interface count apart: a single file reads its own without importing it.
     """
-    settings = [options, platform.python_version(), np.__version__, interface]
+    settings = [*given, platform.python_version(), np.__version__, interface]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in sorted(_files(module)):
         digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())

@@ -15,11 +15,12 @@ LENGTH = struct.Struct("<I")
 
 
 class Open(msgspec.Struct, tag=True):
-    """The first request: load the evaluator, stay on one core."""
+    """The first request: load the evaluator, stay on one core. `timed`: evaluations are to be timed."""
 
     evaluator: EvaluatorSpec
     sandbox: SandboxMode
     core: int | None
+    timed: bool = False
 
 
 class ListWorkloads(msgspec.Struct, tag=True):

@@ -71,10 +71,16 @@ class JailedPolicy:
         self._asleep_at: float | None = None  # CPU seconds at the last tick, if it was asleep then
         self._naps = 0  # ticks of the whole evaluation at which it was asleep
         self._cpu_check_at = 0.0
+        self._cpu_loaded = 0.0  # CPU seconds when loading ended
 
     def load(self, source: str) -> None:
         """Hand the candidate's source over and have it executed. Raises `PolicyFailure`."""
         self._exchange(_LOADING, wire.LOAD, source, self._loaded_decoder)
+        self._cpu_loaded = self._process.cpu_seconds()
+
+    def cpu_seconds(self) -> float:
+        """CPU seconds since loading ended: all that the process did, be it in a call, before the first or after one."""
+        return self._process.cpu_seconds() - self._cpu_loaded
 
     def call(self, function: str, *arguments: Any) -> Any:
         """See `Policy.call`. Raises `PolicyFailure`; ValueError when the interface has no such call."""
@@ -82,6 +88,11 @@ class JailedPolicy:
         if method is None:
             raise ValueError(f"the interface has no function {function} that takes {len(arguments)} arguments")
         return self._exchange(function, method[0], arguments, method[1])
+
+    @property
+    def last_answer(self) -> memoryview:
+        """The bytes of the last answer as they came, valid until the next call."""
+        return self._channel.last_frame
 
     def _exchange(self, doing: str, kind: int, value: object, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
         if self.failure is not None:

@@ -12,7 +12,8 @@ import socket
 import sys
 import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 import msgspec
@@ -26,14 +27,19 @@ from adrs.sandbox.inspection import inspect
 from adrs.sandbox.launcher import ForkServer, ForkServerDied
 from adrs.sandbox.loading import load_evaluator
 from adrs.sandbox.policy import JailedPolicy, PolicyFailure, clean
+from adrs.sandbox.timing import Play, Stopwatch
 
 
 class Referee:
     """Answers the requests of `adrs.sandbox.messages`."""
 
     def __init__(self, request: messages.Open) -> None:
-        """Raises `InputError` when there is no such evaluator, `HouseError` when its interface does not run."""
+        """Raises `InputError` when there is no such evaluator, `HouseError` when its interface does not run.
+
+        A timed evaluator is asked for by `request.timed`; one that is none is the user's mistake.
+        """
         self._evaluator, self._fingerprint = load_evaluator(request.evaluator)
+        self._stopwatch = Stopwatch(self._evaluator, request.evaluator.target) if request.timed else None
         self._sandbox = request.sandbox
         try:
             self._methods = contract.load(self._evaluator.interface)
@@ -99,25 +105,41 @@ class Referee:
         workload = self._find(request.workload)
         for _ in range(2):
             try:
-                return self._play(request.source, workload, request.limits)
+                play = self._plays(request.source, workload, request.limits)
+                return messages.Evaluated(play.evaluation, play.wall)
             except ForkServerDied:
                 self._drop_fork_server()
         raise HouseError(
             "sandbox_unavailable", "policy processes cannot be had: the fork-server died twice during one evaluation"
         )
 
-    def _play(self, source: str, workload: Workload, limits: Limits) -> messages.Evaluated:
+    def _plays(self, source: str, workload: Workload, limits: Limits) -> Play:
+        """One run of the workload, or that and as many plays as it takes to know the policy's time."""
+
+        def perform(source: str, action: Callable[[JailedPolicy], Metrics]) -> Play:
+            return self._perform(source, action, limits)
+
+        if self._stopwatch is None:
+            play = perform(source, lambda policy: self._evaluator.run(workload, policy))
+        else:
+            play = self._stopwatch.play(perform, source, workload)
+        return replace(play, evaluation=_checked(play.evaluation, workload))
+
+    def _perform(self, source: str, action: Callable[[JailedPolicy], Metrics], limits: Limits) -> Play:
+        """What becomes of a policy, in a process of its own."""
         process, _ = self._server().spawn(limits.cpu_seconds, limits.memory_mb)
         policy = JailedPolicy(process, self._methods, limits)
         metrics: Metrics = {}
+        cpu_seconds = 0.0
         try:
             policy.load(source)
-            metrics = self._evaluator.run(workload, policy)
+            metrics = action(policy)
+            cpu_seconds = policy.cpu_seconds()
         except PolicyFailure:
             pass
         except WrongAnswer as error:
             if policy.failure is None:
-                return messages.Evaluated(Evaluation("wrong", error=clean(str(error)), seconds=policy.seconds))
+                return Play(Evaluation("wrong", error=clean(str(error)), seconds=policy.seconds))
         except Exception:
             if policy.failure is None:
                 raise
@@ -125,19 +147,20 @@ class Referee:
             process.end()
         if policy.failure is not None:  # even if the evaluator swallowed the exception
             failure = policy.failure
-            evaluation = Evaluation(failure.status, error=failure.message, seconds=policy.seconds)
-            return messages.Evaluated(evaluation, wall=failure.wall)
-        return messages.Evaluated(Evaluation("ok", _checked(metrics, workload), seconds=policy.seconds))
+            return Play(Evaluation(failure.status, error=failure.message, seconds=policy.seconds), wall=failure.wall)
+        return Play(Evaluation("ok", metrics, seconds=policy.seconds), cpu_seconds)
 
 
-def _checked(metrics: Metrics, workload: Workload) -> dict[str, float]:
-    """Raises `HouseError` unless all are finite numbers."""
-    numbers = {name: float(value) for name, value in metrics.items()}
+def _checked(evaluation: Evaluation, workload: Workload) -> Evaluation:
+    """The same with its metrics as floats. Raises `HouseError` unless all of a success are finite numbers."""
+    if evaluation.status != "ok":
+        return evaluation
+    numbers = {name: float(value) for name, value in evaluation.metrics.items()}
     bad = [name for name, value in numbers.items() if not math.isfinite(value)]
     if bad or not numbers:
         what = f"the metric {bad[0]} is {numbers[bad[0]]}" if bad else "no metric"
         raise HouseError("evaluator_error", f"workload {workload.name}: {what}; expected finite numbers")
-    return numbers
+    return replace(evaluation, metrics=numbers)
 
 
 def main(descriptor: int) -> None:

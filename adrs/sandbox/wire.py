@@ -63,6 +63,7 @@ class Channel:
         self._outgoing: list[np.ndarray] = []
         self._outgoing_bytes = 0
         self._encoder = msgspec.msgpack.Encoder(enc_hook=self._encode_array)
+        self.last_frame = memoryview(b"")  # what was received last, without its header; valid until the next `receive`
         self._arrays = memoryview(b"")
         self._cursor = 0
 
@@ -111,6 +112,7 @@ class Channel:
         while received < end:
             self._waiting(False)
             received += self._receive_into(inbox[received:end])
+        self.last_frame = inbox[_HEADER.size : end]
         self._arrays = inbox[_HEADER.size + data_size : end]
         self._cursor = 0
         return kind, inbox[_HEADER.size : _HEADER.size + data_size]

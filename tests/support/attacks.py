@@ -30,7 +30,7 @@ def run_attacks(problem: Problem, attacks: Mapping[str, str]) -> dict[str, Evalu
     """Each policy behind the real wall on the problem's first train workload, under the problem's limits."""
 
     async def run() -> list[Evaluation]:
-        executor = LocalExecutor(problem.evaluator, jobs=2)
+        executor = LocalExecutor(problem.evaluator, jobs=2, timed=problem.timed)
         try:
             workload = (await executor.workloads("train"))[0]
             return await gather(executor.submit(source, workload, problem.limits) for source in attacks.values())
