@@ -35,34 +35,41 @@ class Most:
 
 def most_reused(prompts: Prompts, price: Prefill, block_tokens: int) -> Most:
     """Tokens and seconds that no order saves more than."""
-    totals = prompts.tokens.sum(axis=1)
-    before = np.full_like(totals, prompts.instruction_tokens)
-    nodes, nodes_seconds = _trie(prompts, price)
+    instruction, totals = prompts.instruction_tokens, prompts.tokens.sum(axis=1)
+    before = np.full_like(totals, instruction)
     edges = spanning_reuse(prompts, block_tokens)
+    by_trie = price.seconds(before, totals) - least_seconds(price, prompts.lines, instruction, totals)
     return Most(
-        min(int(totals.sum()) - nodes, int(edges.sum())),
-        min(price.seconds(before, totals) - nodes_seconds, price.seconds(before[1:], edges)),
+        min(int(totals.sum()) - least_tokens(prompts.lines, len(totals)), int(edges.sum())),
+        min(by_trie, price.seconds(before[1:], edges)),
     )
 
 
-def _trie(prompts: Prompts, price: Prefill) -> tuple[int, float]:
-    """Tokens that any order computes at least, and the seconds that they take.
+def least_tokens(lines: Sequence[bytes], rows: int) -> int:
+    """By the trie: tokens that any order of a table of so many rows and these distinct lines computes."""
+    _, new = _inner_nodes(lines)
+    return int(new.sum()) + max(len(lines), rows)
+
+
+def least_seconds(price: Prefill, lines: Sequence[bytes], instruction: int, row_tokens: Ints) -> float:
+    """By the trie: seconds of any order, given the instruction's tokens and those of each row.
 
     A node as deep within its line stands at least as far from the prompt's start as if its line were the first; a
     prompt's last token stands behind all others.
     """
-    ordered = sorted(prompts.lines)
+    depth, new = _inner_nodes(lines)
+    inner = price.seconds(instruction + depth, new)
+    last = price.seconds(instruction + row_tokens - 1, np.ones_like(row_tokens))
+    further = max(0, len(lines) - len(row_tokens))  # line ends that are no prompt's last token
+    return inner + last + further * price.seconds(np.array([instruction]), np.array([1]))
+
+
+def _inner_nodes(lines: Sequence[bytes]) -> tuple[Ints, Ints]:
+    """For each line in lexical order, how many of its tokens the one before has, and its further ones but the last."""
+    ordered = sorted(lines)
     lengths = np.array([len(line) // TOKEN_BYTES for line in ordered], dtype=np.int64)
     shared = shared_lengths(ordered, TOKEN_BYTES)
-    inner = lengths - 1 - shared  # the nodes that a line adds, its end aside
-    instruction, totals = prompts.instruction_tokens, prompts.tokens.sum(axis=1)
-    further = max(0, len(ordered) - len(totals))  # line ends that are no prompt's last token
-    seconds = (
-        price.seconds(instruction + shared, inner)
-        + price.seconds(instruction + totals - 1, np.ones_like(totals))
-        + further * price.seconds(np.array([instruction]), np.array([1]))
-    )
-    return int(inner.sum()) + len(totals) + further, seconds
+    return shared, lengths - 1 - shared
 
 
 def spanning_reuse(prompts: Prompts, block_tokens: int) -> Ints:

@@ -1,7 +1,7 @@
 """Real tables that Python packages carry (the extra `tables`): no download.
 
-- superstore, routes, films, titanic, population: `bokeh-sampledata` (Tableau's sample of sales; flights of US airlines,
-  here joined with the airports at both ends; films of the Open Movie Database; passengers; the UN's age groups).
+- superstore, routes, films, titanic: `bokeh-sampledata` (Tableau's sample of sales; flights of US airlines, here joined
+  with the airports at both ends; films of the Open Movie Database; passengers).
 - cars: `vega-datasets`.
 """
 
@@ -19,8 +19,8 @@ from evaluators.llm_sql.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-FAMILIAR = ("superstore", "routes", "films")
-SHIFTED = ("titanic", "population", "cars")
+FAMILIAR = ("superstore", "routes")
+SHIFTED = ("films", "titanic", "cars")
 
 
 def packaged_table(name: str) -> Table:
@@ -61,10 +61,6 @@ def _titanic() -> pd.DataFrame:
     return _bokeh("titanic_all.csv")
 
 
-def _population() -> pd.DataFrame:
-    return _bokeh("population.csv.gz")
-
-
 def _cars() -> pd.DataFrame:
     import pandas as pd
 
@@ -82,6 +78,5 @@ _LOADERS: dict[str, Callable[[], pd.DataFrame]] = {
     "routes": _routes,
     "films": _films,
     "titanic": _titanic,
-    "population": _population,
     "cars": _cars,
 }

@@ -31,7 +31,7 @@ LEAST_CLUSTERS = 20  # that `adrs verify` needs
 MOST_ROWS = 4000  # of a stretch: the bound compares all pairs of rows
 
 PACKAGED_ROWS = 300
-PACKAGED_STRETCHES: dict[Split, int] = {"train": 2, "validation": 2, "test": 6}
+PACKAGED_STRETCHES: dict[Split, int] = {"train": 2, "validation": 2, "test": 8}
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class UserTable(Recorded):
         if len(found) < wanted:
             low, high = PARTS[split]
             raise InputError(
-                f"{self._options.file}: {split} takes {high - low:.0%} of {self._total} rows, {len(found)} stretches of "
-                f"{rows}; at least {wanted} are needed: lower options.table.rows or give a longer table"
+                f"{self._options.file}: {high - low:.0%} of its {self._total} rows are for {split}, which gives "
+                f"{len(found)} stretches of {rows}; expected {wanted} at least: lower options.table.rows or add rows"
             )
         return found
 
