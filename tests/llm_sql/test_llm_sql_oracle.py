@@ -11,17 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluators.llm_sql.bound import least_seconds, least_tokens
+from evaluators.llm_sql.bound import most_reused
 from evaluators.llm_sql.cache import replay
 from evaluators.llm_sql.generated import generate
 from evaluators.llm_sql.hits import prefix_hit_share, trie_hit_rate
 from evaluators.llm_sql.prices import LLAMA_8B_H100, Prefill
-from evaluators.llm_sql.prompts import INSTRUCTION, TOKEN_BYTES, Order, Prompts, line
+from evaluators.llm_sql.prompts import INSTRUCTION, Order, Prompts, line
 from evaluators.llm_sql.schemas import SCHEMAS
 from evaluators.llm_sql.table import Table
 from evaluators.llm_sql.tokens import pieces
 
 FEW = settings(deadline=None, max_examples=40, derandomize=True)
+
+ROUNDING = 1e-15  # seconds
 
 ALPHABET = "ab: \\\n\r_7é∑\u2028"
 CELLS = st.text(ALPHABET, max_size=6)
@@ -251,31 +253,47 @@ def all_orders(rows: int, columns: int) -> list[Order]:
 
 
 @settings(deadline=None, max_examples=12, derandomize=True)
-@given(table=tables(rows=3, columns=2), block=st.sampled_from([1, 3]))
+@given(table=tables(rows=3, columns=2), block=st.sampled_from([1, 3, 16]))
 def test_no_order_of_a_tiny_table_beats_the_bound(table: Table, block: int) -> None:
     prompts = Prompts(table)
-    instruction = len(prompts.instruction) // TOKEN_BYTES
-    row_tokens = prompts.tokens.sum(axis=1)
-    tokens_left, seconds_left = [], []
+    most = most_reused(prompts, LLAMA_8B_H100, block)
     for order in all_orders(len(table.rows), len(table.columns)):
-        hits = replay(prompts.ordered(order), 10**6, block)
-        reused = (hits - instruction).clip(min=0)
-        tokens_left.append(int((row_tokens - reused[np.argsort(order.rows)]).sum()))
-        new = row_tokens[order.rows] - reused
-        seconds_left.append(LLAMA_8B_H100.seconds(instruction + reused, new))
-    assert least_tokens(prompts.lines, len(row_tokens)) <= min(tokens_left)
-    bound = least_seconds(LLAMA_8B_H100, prompts.lines, instruction, row_tokens)
-    assert bound <= min(seconds_left) * (1 + 1e-12)
+        tokens, seconds = saved(prompts, order, block)
+        assert tokens <= most.tokens
+        assert seconds <= most.seconds + ROUNDING
 
 
-def test_the_bound_is_reached_where_nothing_but_beginnings_repeats() -> None:
-    """One column, blocks of one token: the trie of the lines is all that is computed."""
-    table = Table(("word",), (("one two",), ("one three",), ("four",)))
+@FEW
+@given(case=ordered_tables(), block=st.sampled_from([1, 2, 5, 16]))
+def test_no_order_drawn_beats_the_bound(case: tuple[Table, Order], block: int) -> None:
+    table, order = case
     prompts = Prompts(table)
-    instruction = len(prompts.instruction) // TOKEN_BYTES
-    row_tokens = prompts.tokens.sum(axis=1)
-    reused = replay(prompts.ordered(Order(np.arange(3), np.zeros((3, 1), dtype=np.int64))), 10**6, 1) - instruction
-    new = row_tokens - reused.clip(min=0)
-    assert new.sum() == least_tokens(prompts.lines, 3)
-    seconds = LLAMA_8B_H100.seconds(instruction + reused.clip(min=0), new)
-    assert seconds == pytest.approx(least_seconds(LLAMA_8B_H100, prompts.lines, instruction, row_tokens))
+    most = most_reused(prompts, LLAMA_8B_H100, block)
+    tokens, seconds = saved(prompts, order, block)
+    assert tokens <= most.tokens
+    assert seconds <= most.seconds + ROUNDING
+
+
+def saved(prompts: Prompts, order: Order, block: int) -> tuple[int, float]:
+    """Tokens and seconds that an order saves, the instruction's aside, where the cache never fills."""
+    hits = replay(prompts.ordered(order), 10**6, block)
+    reused = (hits - prompts.instruction_tokens).clip(min=0)
+    start = np.full_like(reused, prompts.instruction_tokens)
+    return int(reused.sum()), LLAMA_8B_H100.seconds(start, reused)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reused"),
+    [
+        ([["one two"], ["one three"], ["four"]], 2 * 2 + 1),  # `word`, `:` twice, ` one` once
+        ([["x", "y"], ["x", "z"], ["x", "y"]], (3 + 2 + 3 + 2) + 3),
+    ],
+)
+def test_the_bound_can_be_reached(rows: list[list[str]], reused: int) -> None:
+    """Blocks of one token: nothing but beginnings repeats, or what repeats can stand in front."""
+    table = Table(("word", "other")[: len(rows[0])], tuple(map(tuple, rows)))
+    prompts = Prompts(table)
+    most = most_reused(prompts, LLAMA_8B_H100, 1)
+    tokens, seconds = max(saved(prompts, order, 1) for order in all_orders(len(rows), len(rows[0])))
+    assert tokens == most.tokens == reused
+    assert seconds == pytest.approx(most.seconds)
