@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -45,12 +46,15 @@ def bounds(transactions: Sequence[Transaction], arrivals: Floats, executors: int
     `rules` must let writers of a key exclude each other until they have committed, as all of that module do.
     """
     instance = _Instance(transactions, arrivals, executors, rules)
+    everyone = range(len(arrivals))
+    divisions = [
+        [_Part(arrivals, everyone, instance.by_executors(everyone))],
+        list(instance.divided(readers=False)),
+        list(instance.divided(readers=True)),
+    ]
+    total, squares = (max(sum(part.cost(power) for part in parts) for parts in divisions) for power in (1, 2))
     last = max(float(earliest[-1]) for earliest in instance.all_earliest())
-    return Bounds(
-        instance.cost(1) / len(arrivals),
-        float(np.sqrt(instance.cost(2) / len(arrivals))),
-        len(arrivals) / (last - float(arrivals[0])),
-    )
+    return Bounds(total / len(arrivals), sqrt(squares / len(arrivals)), len(arrivals) / (last - float(arrivals[0])))
 
 
 def completions(released: Floats, work: Floats, speed: float = 1.0) -> Floats:
@@ -75,6 +79,28 @@ def completions(released: Floats, work: Floats, speed: float = 1.0) -> Floats:
     return np.array(done)
 
 
+@dataclass(frozen=True)
+class _Use:
+    """How a transaction uses a key."""
+
+    before: float  # time of the operations before the lock
+    work: float  # of the key's machine
+    shared: bool
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some of the transactions, and how early the k-th of them can commit."""
+
+    arrivals: Floats
+    members: Sequence[int]
+    earliest: Floats
+
+    def cost(self, power: int) -> float:
+        """No less than this is the sum over the members of latency ** power."""
+        return float(((self.earliest - np.sort(self.arrivals[self.members])) ** power).sum())
+
+
 class _Instance:
     def __init__(self, transactions: Sequence[Transaction], arrivals: Floats, executors: int, rules: Rules) -> None:
         self.arrivals, self.executors = arrivals, executors
@@ -90,65 +116,42 @@ class _Instance:
                 elif known is None and rules.read_locks:
                     self.uses[key][index] = _Use(before, span / executors, True)
 
-    def cost(self, power: int) -> float:
-        """No less than this is the sum over transactions of latency ** power."""
-        everyone = range(len(self.arrivals))
-        together = self._cost(everyone, self._by_executors(everyone), power)
-        return max(together, self._cost_apart(False, power), self._cost_apart(True, power))
-
-    def _cost_apart(self, readers: bool, power: int) -> float:
-        """The same with the transactions divided among hot keys, with or without those that only read the key."""
-        cost, rest = 0.0, set(range(len(self.arrivals)))
+    def divided(self, readers: bool) -> Iterator[_Part]:
+        """All transactions, by hot keys, those that only read a key with or without its writers; then the rest."""
+        rest = set(range(len(self.arrivals)))
         for key, members in self._groups(readers):
-            by_key = self._cost(members, self._by_key(key, members), power)
-            cost += max(by_key, self._cost(members, self._by_executors(members), power))
+            yield _Part(self.arrivals, members, np.maximum(self._by_key(key, members), self.by_executors(members)))
             rest.difference_update(members)
         if rest:
-            cost += self._cost(sorted(rest), self._by_executors(sorted(rest)), power)
-        return cost
+            yield _Part(self.arrivals, sorted(rest), self.by_executors(sorted(rest)))
 
-    def all_earliest(self) -> Iterable[Floats]:
+    def all_earliest(self) -> Iterator[Floats]:
         """Earliest commits by every relaxation."""
-        yield self._by_executors(range(len(self.arrivals)))
+        yield self.by_executors(range(len(self.arrivals)))
         for key, uses in self.uses.items():
             if len(uses) > 1:
                 yield self._by_key(key, sorted(uses))
 
-    def _groups(self, readers: bool) -> Iterable[tuple[int, list[int]]]:
-        """Disjoint sets of users of one key, the busiest key first."""
-        left = {
-            key: {index: use for index, use in uses.items() if readers or not use.shared}
-            for key, uses in self.uses.items()
-        }
-        left = {key: uses for key, uses in left.items() if len(uses) > 1}
-        while left:
-            busiest = max(left, key=lambda key: (sum(use.work for use in left[key].values()), -key))
-            members = left[busiest].keys()
-            yield busiest, sorted(members)
-            kept = {key: {i: use for i, use in uses.items() if i not in members} for key, uses in left.items()}
-            left = {key: uses for key, uses in kept.items() if len(uses) > 1}
+    def by_executors(self, members: Sequence[int]) -> Floats:
+        """How early the k-th of them can commit on the executors."""
+        unhindered: Floats = np.sort(self.arrivals[members] + self.length[members])
+        return np.maximum(completions(self.arrivals[members], self.length[members], self.executors), unhindered)
 
     def _by_key(self, key: int, members: Sequence[int]) -> Floats:
         uses = [self.uses[key][member] for member in members]
         released = self.arrivals[members] + np.array([use.before for use in uses])
-        served = completions(released, np.array([use.work for use in uses]))
-        return np.maximum(served, self._unhindered(members))
+        return completions(released, np.array([use.work for use in uses]))
 
-    def _by_executors(self, members: Sequence[int]) -> Floats:
-        served = completions(self.arrivals[members], self.length[members], self.executors)
-        return np.maximum(served, self._unhindered(members))
-
-    def _unhindered(self, members: Sequence[int]) -> Floats:
-        return np.sort(self.arrivals[members] + self.length[members])
-
-    def _cost(self, members: Sequence[int], earliest: Floats, power: int) -> float:
-        return float(((earliest - np.sort(self.arrivals[members])) ** power).sum())
-
-
-@dataclass(frozen=True)
-class _Use:
-    """How a transaction uses a key."""
-
-    before: float  # time of the operations before the lock
-    work: float  # of the key's machine
-    shared: bool
+    def _groups(self, readers: bool) -> Iterator[tuple[int, list[int]]]:
+        """Disjoint sets of users of one key, the busiest key first."""
+        left = {
+            key: {index: use.work for index, use in uses.items() if readers or not use.shared}
+            for key, uses in self.uses.items()
+        }
+        while left := {key: works for key, works in left.items() if len(works) > 1}:
+            busiest = max(left, key=lambda key: (sum(left[key].values()), -key))
+            members = sorted(left[busiest])
+            yield busiest, members
+            for works in left.values():
+                for member in members:
+                    works.pop(member, None)
