@@ -180,7 +180,14 @@ class Evolution:
             return Outcome("invalid", error=error)
         if code_hash in self._by_code:
             return Outcome("duplicate")  # which one is said at the commit
-        return await self.cascade.run(code_hash, proposal.source, slot.plan.threshold)
+        outcome = await self.cascade.run(code_hash, proposal.source, slot.plan.threshold)
+        return await self.cascade.confirm(code_hash, proposal.source) if self._must_confirm(outcome) else outcome
+
+    def _must_confirm(self, outcome: Outcome) -> bool:
+        """Whether a measured score may be the best. That only rises: what need not be confirmed now never leads."""
+        if not self.cascade.timed or outcome.score is None:
+            return False
+        return self.best is None or self.best.score is None or outcome.score >= self.best.score
 
     def _recorded(self, slot: Slot) -> Proposal | None:
         match slot.proposal:

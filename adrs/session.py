@@ -141,7 +141,7 @@ class Session:
         train = self.archive.workloads("train")
         return Evolution(
             self.archive,
-            Cascade(self.archive, self.executor, problem.objective, problem.limits, train),
+            Cascade(self.archive, self.executor, problem.objective, problem.limits, train, problem.timed),
             recording or StrategyPlanner(build_strategy(problem.search), self.proposer, info.seed),
             self.proposer,
             _brief(problem, description.interface),

@@ -17,11 +17,11 @@ _CANDIDATES = (
     " FROM candidate c LEFT JOIN source s ON s.sha = c.source WHERE c.committed IS NOT NULL ORDER BY c.committed"
 )
 _EVALUATIONS = (
-    "SELECT c.id AS candidate, w.split, w.name AS workload, w.regime, w.cluster, e.status, e.seconds, e.error,"
-    " e.metrics, w.bound FROM candidate c JOIN source s ON s.sha = c.source"
-    " JOIN evaluation e ON e.code_hash = s.code_hash AND e.repeat = 0 JOIN workload w ON w.hash = e.workload"
+    "SELECT c.id AS candidate, w.split, w.name AS workload, w.regime, w.cluster, e.repeat, e.status,"
+    " e.seconds, e.error, e.metrics, w.bound FROM candidate c JOIN source s ON s.sha = c.source"
+    " JOIN evaluation e ON e.code_hash = s.code_hash JOIN workload w ON w.hash = e.workload"
     " WHERE c.committed IS NOT NULL AND e.fingerprint = ? AND e.limits = ?"
-    " ORDER BY c.committed, w.split, w.salt, w.position"
+    " ORDER BY c.committed, w.split, w.salt, w.position, e.repeat"
 )
 
 
@@ -29,8 +29,9 @@ _EVALUATIONS = (
 class Frames:
     """`candidates`: one row a committed candidate, in commit order, indexed by id.
 
-    `evaluations`: one row a candidate and workload, also where equal code was evaluated for another candidate; `score`
-    and `bound` are NaN where there is none, and each metric has a column of its own, `metric.NAME`.
+    `evaluations`: one row a candidate and workload, also where equal code was evaluated for another candidate, and one
+    more with `repeat` 1 where a timed problem measured again; `score` and `bound` are NaN where there is none, and each
+    metric has a column of its own, `metric.NAME`.
     """
 
     candidates: pd.DataFrame
@@ -52,7 +53,8 @@ def _candidates(archive: ArchiveReader) -> pd.DataFrame:
 
 
 def _evaluations(archive: ArchiveReader) -> pd.DataFrame:
-    columns = ["candidate", "split", "workload", "regime", "cluster", "status", "score", "bound", "seconds", "error"]
+    columns = ["candidate", "split", "workload", "regime", "cluster", "repeat", "status", "score", "bound"]
+    columns += ["seconds", "error"]
     rows = archive.db.execute(_EVALUATIONS, (archive.info.fingerprint, archive.info.limits_hash))
     frame = pd.DataFrame.from_records([_evaluation(archive, *row) for row in rows])
     metrics = sorted(name for name in frame.columns if name not in columns)
@@ -66,6 +68,7 @@ def _evaluation(
     workload: str,
     regime: str,
     cluster: str,
+    repeat: int,
     status: str,
     seconds: float,
     error: str,
@@ -79,6 +82,7 @@ def _evaluation(
         "workload": workload,
         "regime": regime,
         "cluster": cluster,
+        "repeat": repeat,
         "status": status,
         "score": archive.objective.score(values) if status == "ok" else None,
         "bound": archive.objective.bound(json.loads(bound)),

@@ -71,6 +71,17 @@ class FakeExecutor:
         pass
 
 
+class NoisyExecutor(FakeExecutor):
+    """Takes up to 1.5 from what a policy deserves, another share in each measurement."""
+
+    async def submit(self, source: str, workload: Listed, limits: Limits, repeat: int = 0) -> Evaluation:
+        evaluation = await super().submit(source, workload, limits, repeat)
+        if evaluation.status != "ok":
+            return evaluation
+        lost = random.Random(f"{source} {workload.hash} {repeat}").uniform(0, 1.5)
+        return Evaluation("ok", {"nearness": evaluation.metrics["nearness"] - lost}, seconds=0.001)
+
+
 class StepProposer:
     """Takes a step whose size adapts over the committed prefix; sometimes writes nonsense."""
 
@@ -126,11 +137,13 @@ def evolution(
     executor: FakeExecutor | None = None,
     proposer: StepProposer | None = None,
     strategy: Literal["islands", "topk", "best_of_n"] = "islands",
+    timed: bool = False,
     observer: Callable[[Progress], None] = lambda progress: None,
 ) -> Evolution:
     proposer = proposer or StepProposer(archive.info.order, archive.info.lag)
     planner = StrategyPlanner(build_strategy(Search(strategy=strategy)), proposer, archive.info.seed)
-    cascade = Cascade(archive, executor or FakeExecutor(), Objective("nearness"), Limits(), archive.workloads("train"))
+    train = archive.workloads("train")
+    cascade = Cascade(archive, executor or FakeExecutor(), Objective("nearness"), Limits(), train, timed)
     return Evolution(archive, cascade, planner, proposer, BRIEF, budget, observer=observer)
 
 
