@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from support.attacks import expected_ends, load_attacks, run_attacks
 
+from adrs.errors import InputError
 from adrs.evaluation.protocol import SPLITS, Workload, WrongAnswer
 from adrs.problem_file import load_problem
 from adrs.testing.direct import DirectPolicy
@@ -153,6 +154,53 @@ def test_offered_load_is_that_of_the_scenario() -> None:
     transactions, arrivals = instance(scenario, RULES.commit)
     work = sum(len(each) * RULES.operation + RULES.commit for each in transactions)
     assert work / (8 * arrivals[-1]) == pytest.approx(0.6, rel=0.05)
+
+
+def write_trace(folder: Path, count: int) -> str:
+    rng = np.random.default_rng(0)
+    lines = [
+        {"kind": "buy", "ops": [["r", f"user:{rng.integers(5)}"], ["w", int(rng.integers(3))], ["w", "log"]]}
+        for _ in range(count)
+    ]
+    file = folder / "trace.jsonl"
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    return str(file)
+
+
+def test_a_recorded_trace_stands_in_for_generated_streams(tmp_path: Path) -> None:
+    file = write_trace(tmp_path, 24 * 10 * 5)
+    evaluator = TransactionAdmission(trace={"file": file, "batch": 10, "executors": 4, "load": 0.9})
+    by_split = {split: evaluator.workloads(split, 0) for split in SPLITS}
+    assert len(by_split["test"]) >= 24
+    assert len({workload.hash for listed in by_split.values() for workload in listed}) == sum(
+        map(len, by_split.values())
+    )
+    for workload in by_split["validation"][:3]:
+        assert evaluator.run(workload, policy("first_come"))["gap_closed"] == 0.0
+        assert evaluator.run(workload, policy("shortest_makespan_first"))["gap_closed"] < 1.0
+    (first, *_) = by_split["train"]
+    busier = TransactionAdmission(trace={"file": file, "batch": 10, "executors": 4, "load": 1.8})
+    assert busier.workloads("train", 0)[0].hash != first.hash
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rate": 3}, "options.trace: unknown key 'rate'; expected file, batch, executors, load, arrivals"),
+        ({"executors": 0}, "options.trace.executors: expected an integer of at least 1, got 0"),
+        ({"executors": True}, "options.trace.executors"),
+        ({"load": 0}, "options.trace.load: expected a number above 0"),
+        ({"load": float("nan")}, "options.trace.load"),
+        ({"arrivals": "steady"}, "options.trace.arrivals: expected poisson or bursty, got 'steady'"),
+        ({"arrivals": []}, "options.trace.arrivals"),
+        ({"file": "nowhere.jsonl"}, "nowhere.jsonl: cannot read"),
+    ],
+)
+def test_wrong_options_are_input_errors(tmp_path: Path, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as refusal:
+        TransactionAdmission(trace={"file": write_trace(tmp_path, 600), "batch": 5} | wrong)
+    assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 def test_hostile_answers_gain_nothing() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
 from evaluators.transactions.locking.outcome import Floats
+from evaluators.transactions.transaction import Transaction
 
 HIGH, LOW = 4.0, 0.25  # rate within and between bursts, as multiples of the mean rate
 BURST = 0.2  # share of the time: 0.2 x 4 + 0.8 x 0.25 = 1
@@ -32,3 +37,22 @@ def bursty(rate: float, count: int, rng: np.random.Generator) -> Floats:
             now += rng.exponential(1.0 / (rate * (HIGH if busy else LOW)))
         now, busy = end, not busy
     return np.array(times[:count]) - times[0]
+
+
+Process = Literal["poisson", "bursty"]
+PROCESSES = {"poisson": poisson, "bursty": bursty}
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """`load` is the share of the executors' time that the work would take if no transaction ever waited or aborted."""
+
+    executors: int
+    load: float
+    arrivals: Process
+
+    def arrivals_of(self, transactions: Sequence[Transaction], commit: float, seed: int) -> Floats:
+        """When each arrives; an operation takes 1 and a commit as given."""
+        mean = float(np.mean([len(transaction) for transaction in transactions])) + commit
+        rng = np.random.default_rng([seed, len(transactions)])
+        return PROCESSES[self.arrivals](self.load * self.executors / mean, len(transactions), rng)

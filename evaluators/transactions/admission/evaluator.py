@@ -13,6 +13,7 @@ from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload, WrongAnswer
 from evaluators.transactions.admission.bound import Bounds, bounds
 from evaluators.transactions.admission.interface import Pending, Running
+from evaluators.transactions.admission.recorded import Recorded
 from evaluators.transactions.admission.workloads import Scenario, instance, list_workloads
 from evaluators.transactions.locking import Attempt, Choose, Outcome, Refused, Rules, first_come, simulate
 from evaluators.transactions.locking.outcome import Floats
@@ -45,16 +46,24 @@ class Case:
 
 
 class TransactionAdmission:
-    """Policies that decide which of the pending transactions a free executor starts, and when."""
+    """Policies that decide which of the pending transactions a free executor starts, and when.
+
+    Args:
+        trace: Score on a recorded trace instead of generated streams; see `evaluators.transactions.admission.recorded`.
+
+    Raises:
+        InputError: a trace that cannot be used.
+    """
 
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
 
-    def __init__(self) -> None:
+    def __init__(self, trace: dict[str, Any] | None = None) -> None:
+        self._recorded = None if trace is None else Recorded.from_options(trace)
         self._cases: dict[str, Case] = {}
 
     def workloads(self, split: Split, salt: int) -> Sequence[Workload]:
-        """See `evaluators.transactions.admission.workloads`."""
-        return list_workloads(split, salt)
+        """See `workloads`; of a recorded trace, its streams reserved for the split."""
+        return list_workloads(split, salt) if self._recorded is None else self._recorded.workloads(split)
 
     def run(self, workload: Workload, policy: Policy) -> Metrics:
         """Simulate strict two-phase locking with the policy's admission; see `evaluators.transactions.locking`.
@@ -94,8 +103,15 @@ class TransactionAdmission:
     def _case(self, workload: Workload) -> Case:
         """Built once a process: candidates after candidates are scored on the same streams."""
         if workload.hash not in self._cases:
-            self._cases[workload.hash] = _case_of(workload.parameters)
+            self._cases[workload.hash] = _case_of(
+                *self._instance(workload.parameters), workload.parameters["executors"]
+            )
         return self._cases[workload.hash]
+
+    def _instance(self, parameters: Mapping[str, Any]) -> tuple[list[Transaction], Floats]:
+        if self._recorded is not None:
+            return self._recorded.instance(parameters, RULES.commit)
+        return instance(Scenario(**parameters), RULES.commit)
 
 
 def root_mean_square(latency: Floats) -> float:
@@ -103,12 +119,10 @@ def root_mean_square(latency: Floats) -> float:
     return float(np.sqrt(np.mean(latency**2)))
 
 
-def _case_of(parameters: Mapping[str, Any]) -> Case:
-    scenario = Scenario(**parameters)
-    transactions, arrivals = instance(scenario, RULES.commit)
-    in_order = simulate(transactions, arrivals, scenario.executors, RULES, first_come, WINDOW)
-    limits = bounds(transactions, arrivals, scenario.executors, RULES)
-    return Case(transactions, arrivals, scenario.executors, root_mean_square(in_order.latency), limits)
+def _case_of(transactions: Sequence[Transaction], arrivals: Floats, executors: int) -> Case:
+    in_order = simulate(transactions, arrivals, executors, RULES, first_come, WINDOW)
+    limits = bounds(transactions, arrivals, executors, RULES)
+    return Case(transactions, arrivals, executors, root_mean_square(in_order.latency), limits)
 
 
 def asking(policy: Policy, transactions: Sequence[Transaction], arrivals: Floats) -> Choose:

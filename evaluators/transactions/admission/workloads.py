@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from adrs.evaluation.protocol import Split, Workload
-from evaluators.transactions.admission.arrivals import bursty, poisson
+from evaluators.transactions.admission.arrivals import Process, Traffic
 from evaluators.transactions.generators import generate
 from evaluators.transactions.locking.outcome import Floats
 from evaluators.transactions.transaction import Transaction
@@ -25,12 +23,12 @@ TEST_SEEDS = 3
 
 @dataclass(frozen=True)
 class Scenario:
-    """`load` is the share of the executors' time that the work would take if no transaction ever waited or aborted."""
+    """Generated transactions, and the traffic in which they arrive (see `Traffic`)."""
 
     benchmark: str
     executors: int
     load: float
-    arrivals: Literal["poisson", "bursty"]
+    arrivals: Process
     settings: Mapping[str, Any] = field(default_factory=dict)
     transactions: int = 240
     seed: int = 0
@@ -82,8 +80,5 @@ def _draw(key: str, below: int) -> int:
 def instance(scenario: Scenario, commit: float) -> tuple[list[Transaction], Floats]:
     """The scenario's transactions and when they arrive; operations take 1, commits as given."""
     transactions = generate(scenario.benchmark, scenario.transactions, scenario.seed, **scenario.settings)
-    mean = float(np.mean([len(transaction) for transaction in transactions])) + commit
-    rate = scenario.load * scenario.executors / mean
-    rng = np.random.default_rng([scenario.seed, scenario.transactions])
-    make = poisson if scenario.arrivals == "poisson" else bursty
-    return transactions, make(rate, scenario.transactions, rng)
+    traffic = Traffic(scenario.executors, scenario.load, scenario.arrivals)
+    return transactions, traffic.arrivals_of(transactions, commit, scenario.seed)
