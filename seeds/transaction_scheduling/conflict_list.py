@@ -1,8 +1,8 @@
-"""A conflict-aware list scheduler: of the transactions that can start earliest, the one with most conflicts goes first.
+"""A conflict-aware list scheduler: whatever can start earliest, the longest of it first, then what conflicts with most.
 
-List scheduling (Graham 1969, "Bounds on multiprocessing timing anomalies") with the priority of largest degree first in
-the conflict graph (Welsh and Powell 1967, "An upper bound for the chromatic number of a graph"): what conflicts with
-many is placed while there is room. A conflict is a pair of transactions of which one writes a key that both use.
+List scheduling with the longest first (Graham 1969, "Bounds on multiprocessing timing anomalies"), ties by largest
+degree in the conflict graph (Welsh and Powell 1967, "An upper bound for the chromatic number of a graph"): what
+conflicts with many is placed while there is room. Two transactions conflict if one of them writes a key that both use.
 """
 
 
@@ -13,7 +13,7 @@ def schedule(transactions):
     order = []
     while rows:
         starts = {one: earliest_start(operations, last_write, last_use) for one, (_, operations) in rows.items()}
-        best = min(rows, key=lambda one: (starts[one], -degree[one], -rows[one][0], one))
+        best = min(rows, key=lambda one: (starts[one], -rows[one][0], -degree[one], one))
         _, operations = rows.pop(best)
         append(operations, starts[best], last_write, last_use)
         order.append(best)

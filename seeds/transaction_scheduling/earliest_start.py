@@ -1,11 +1,11 @@
-"""List scheduling: append the transaction that can start earliest, the longest of them first.
+"""List scheduling: append the transaction that can start earliest.
 
 Graham 1969, "Bounds on multiprocessing timing anomalies", with keys in the place of machines: a transaction starts when
 the last uses of its keys allow it. The price of a candidate may also count what else speaks for taking it now.
 """
 
 START = 1.0  # price of a unit of time until it can start
-LENGTH = -0.01  # of a unit of its length
+LENGTH = 0.0  # of a unit of its length
 END = 0.0  # of a unit by which it would lengthen the whole schedule
 DEMAND = 0.0  # of a user of its keys, itself included, that is still to come
 

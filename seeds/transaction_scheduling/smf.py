@@ -2,8 +2,8 @@
 section 3.1).
 
 It starts from a random transaction. In each round it samples k of the transactions that are left and appends the one
-that lengthens the schedule least, one of the best at random in a tie. The paper finds k = 5 sufficient. All accesses are
-known here, as in the paper's offline setting.
+that lengthens the schedule least, one of the best at random in a tie. The paper finds k = 5 sufficient. All accesses
+are known here, as in the paper's offline setting.
 """
 
 import random

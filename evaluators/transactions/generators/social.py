@@ -19,6 +19,7 @@ from evaluators.transactions.generators.workload import (
     Request,
     check_count,
     check_share,
+    check_skew,
     read,
     write,
 )
@@ -35,7 +36,7 @@ class Social:
     longest: int = 25
 
     def __post_init__(self) -> None:
-        check_count("social", "theta", int(self.theta >= 0))
+        check_skew("social", self.theta)
         check_share("social", "write_share", self.write_share)
         check_count("social", "shortest", self.shortest)
         check_count("social", "longest", self.longest, self.shortest)

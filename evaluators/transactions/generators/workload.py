@@ -64,6 +64,12 @@ def check_share(benchmark: str, name: str, value: float) -> None:
         raise InputError(f"{benchmark}: {name}: expected a share from 0 to 1, got {value!r}")
 
 
+def check_skew(benchmark: str, theta: float) -> None:
+    """Raises InputError unless theta, the exponent of Zipf's law, is 0 or more."""
+    if not theta >= 0:
+        raise InputError(f"{benchmark}: theta: expected a number of at least 0, got {theta!r}")
+
+
 def check_count(benchmark: str, name: str, value: int, least: int = 1) -> None:
     """Raises InputError unless the value is at least `least`."""
     if value < least:

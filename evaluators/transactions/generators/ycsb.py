@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evaluators.transactions.generators.skew import Zipf
-from evaluators.transactions.generators.workload import Request, check_count, check_share, read, write
+from evaluators.transactions.generators.workload import Request, check_count, check_share, check_skew, read, write
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Ycsb:
 
     def __post_init__(self) -> None:
         check_share("ycsb", "read_share", self.read_share)
-        check_count("ycsb", "theta", int(self.theta >= 0))
+        check_skew("ycsb", self.theta)
         check_count("ycsb", "shortest", self.shortest)
         check_count("ycsb", "longest", self.longest, self.shortest)
         check_count("ycsb", "records", self.records, self.longest)

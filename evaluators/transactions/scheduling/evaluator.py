@@ -75,7 +75,7 @@ class TransactionScheduling:
             WrongAnswer: the answer is not a permutation of the ids.
         """
         batch = self._batch(workload)
-        order = policy.call("schedule", _rows(batch.transactions))
+        order = policy.call("schedule", rows_of(batch.transactions))
         check_order(order, len(batch.transactions))
         took = makespan(batch.footprints, order)
         return {
@@ -123,7 +123,7 @@ def _some(ids: Sequence[int]) -> str:
     return ", ".join(map(str, ids[:SHOWN])) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")
 
 
-def _rows(transactions: Sequence[Transaction]) -> list[interface.Transaction]:
+def rows_of(transactions: Sequence[Transaction]) -> list[interface.Transaction]:
     """What the policy is handed."""
     return [
         interface.Transaction(index, one.kind, list(one.keys), list(one.writes))

@@ -1,0 +1,3 @@
+# expect: wrong
+def schedule(transactions):
+    return [10**30, *(t.id for t in transactions[1:])]

@@ -1,0 +1,3 @@
+# expect: wrong
+def schedule(transactions):
+    return [str(t.id) for t in transactions]
