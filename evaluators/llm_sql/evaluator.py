@@ -146,15 +146,26 @@ class QueryReordering:
 
     def _prepared(self, parameters: Mapping[str, Any]) -> Case:
         if self._recorded is not None and "table" in parameters:
-            prompts = Prompts(table := self._recorded.stretch(parameters))
-            return Case(table, prompts, self._recorded.cache_blocks or _blocks(prompts, CACHE_SHARE))
+            table = self._recorded.stretch(parameters)
+            return _case(table, CACHE_SHARE, self._recorded.cache_blocks)
         scenario = scenario_of(parameters)
         table = generate(SCHEMAS[scenario.schema], scenario.rows, scenario.sorted_by, scenario.seed)
-        return Case(table, prompts := Prompts(table), _blocks(prompts, scenario.cache_share))
+        return _case(table, scenario.cache_share, None)
 
 
-def _blocks(prompts: Prompts, share: float) -> int:
-    """Blocks of a cache that holds this share of the fields' tokens, and at least any one prompt."""
+def _case(table: Table, cache_share: float, cache_blocks: int | None) -> Case:
+    """With a cache of so many blocks, or by default for this share of the fields' tokens, and at least any one prompt.
+
+    Raises:
+        InputError: so many blocks do not hold every prompt.
+    """
+    prompts = Prompts(table)
     totals = prompts.tokens.sum(axis=1)
     longest = -(-(prompts.instruction_tokens + int(totals.max())) // BLOCK_TOKENS)
-    return max(longest, int(totals.sum() * share) // BLOCK_TOKENS)
+    if cache_blocks is None:
+        return Case(table, prompts, max(longest, int(totals.sum() * cache_share) // BLOCK_TOKENS))
+    if cache_blocks < longest:
+        raise InputError(
+            f"options.table.cache_blocks: {cache_blocks} blocks do not hold a prompt; expected {longest} at least"
+        )
+    return Case(table, prompts, cache_blocks)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from importlib.resources import files
@@ -64,7 +65,7 @@ def _titanic() -> pd.DataFrame:
 def _cars() -> pd.DataFrame:
     import pandas as pd
 
-    return pd.read_json(str(files("vega_datasets") / "_data" / "cars.json"), convert_dates=False)
+    return pd.DataFrame(json.loads((files("vega_datasets") / "_data" / "cars.json").read_text(encoding="utf-8")))
 
 
 def _bokeh(file: str) -> pd.DataFrame:
