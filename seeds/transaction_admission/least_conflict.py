@@ -1,40 +1,41 @@
-"""Least conflict first: the pending transaction that fewest of the running ones stand in the way of.
+"""Least conflict first: the pending transaction that fewest locks of the running ones stand in the way of.
 
 After Sheng et al., "Scheduling OLTP Transactions via Machine Learning" (2019, arXiv:1903.02990), with the conflicts
-counted where the paper predicts them. Ties go to the earliest arrival.
+counted where the paper predicts them.
 """
 
-WRITTEN = 1.0  # price of an operation on a key that a running transaction writes
-READ = 1.0  # of a write to a key that running transactions read
-LENGTH = 0.0  # of each operation
-WAITED = 0.0  # discount for each unit of time since the arrival
-TOLERATED = 10.0  # what costs more is not started while something runs
+CONFLICT = 1.0  # price of an operation on a key that a running transaction needs in a conflicting way
+LEFT = 0.01  # price of a unit of time for which that transaction still runs if nothing holds it up
+LENGTH = 0.01  # price of each operation
+WAITED = 0.001  # discount for each unit of time since the arrival
+TOLERATED = 6.0  # what costs more is not started while something runs
 
 
 def next_transaction(now, pending, running):
-    locked = keys_of(running)
-    best = min(pending, key=lambda transaction: price(transaction, now, locked))
-    if running and price(best, now, locked) > TOLERATED:
+    readers, writers = time_left(running)
+    best = min(pending, key=lambda transaction: price(transaction, now, readers, writers))
+    if running and price(best, now, readers, writers) > TOLERATED:
         return -1
     return best.id
 
 
-def keys_of(running):
-    """The keys that running transactions have locked or will: whether any of them writes it."""
-    locked = {}
+def time_left(running):
+    """How long the keys that running transactions read, and those that they write, are in use at least."""
+    readers, writers = {}, {}
     for transaction in running:
+        left = len(transaction.keys) - transaction.position
         for key, write in zip(transaction.keys, transaction.writes, strict=True):
-            locked[key] = locked.get(key, False) or write
-    return locked
+            users = writers if write else readers
+            users[key] = max(left, users.get(key, 0))
+    return readers, writers
 
 
-def price(transaction, now, locked):
+def price(transaction, now, readers, writers):
     """What starting the transaction now is expected to cost."""
     total = LENGTH * len(transaction.keys) - WAITED * (now - transaction.arrived)
     for key, write in zip(transaction.keys, transaction.writes, strict=True):
-        if key in locked:
-            if locked[key]:
-                total += WRITTEN
-            elif write:
-                total += READ
+        if key in writers:
+            total += CONFLICT + LEFT * writers[key]
+        elif write and key in readers:
+            total += CONFLICT + LEFT * readers[key]
     return total

@@ -70,7 +70,11 @@ def test_shortest_makespan_first_takes_what_ends_first_given_the_locks() -> None
 
 def test_least_conflict_prefers_what_nothing_running_touches() -> None:
     running = [("wa rb", 0, False)]
-    assert ask("least_conflict", ["ra wb", "ra", "rb", "wb"], running) == 2
-    assert ask("least_conflict", ["rb rb", "rb"], running) == 0  # ties go to the earliest
-    assert ask("least_conflict", ["ra"] * 2, [("wa", 0, False)] * 9) == 0
-    assert ask("least_conflict", [" ".join(["ra"] * 11)], running) == -1  # beyond what is tolerated
+    assert ask("least_conflict", ["ra wb", "ra", "wb", "rb"], running) == 3
+    assert ask("least_conflict", ["wc", "wd"], running) == 0  # the one that has waited longer
+    assert (
+        ask("least_conflict", ["wa", "wb"], [("ra", 0, False), ("rc wb wd we wf", 1, False)]) == 0
+    )  # a is free sooner
+    assert ask("least_conflict", ["ra"], running) == 0
+    assert ask("least_conflict", [" ".join(["ra"] * 9)], running) == -1  # beyond what is tolerated
+    assert ask("least_conflict", [" ".join(["ra"] * 9)]) == 0

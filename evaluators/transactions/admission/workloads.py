@@ -17,8 +17,7 @@ from evaluators.transactions.generators import generate
 from evaluators.transactions.locking.outcome import Floats
 from evaluators.transactions.transaction import Transaction
 
-VALIDATION_SEEDS = 4  # instances of each regime
-TEST_SEEDS = 3
+TRAIN_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = 2, 4, 3  # instances of each regime
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,10 @@ def list_workloads(split: Split, salt: int) -> list[Workload]:
 
 
 def _seeds(split: Split, salt: int, regime: str) -> list[int]:
-    """One seed for train, others for validation; for test above those and by the salt."""
-    if split == "train":
-        return [_draw(f"train:{regime}", 10_000)]
-    if split == "validation":
-        return [_draw(f"validation:{regime}:{index}", 10_000) for index in range(VALIDATION_SEEDS)]
+    """Fixed ones for train, others for validation; for test above those and by the salt."""
+    if split != "test":
+        instances = TRAIN_SEEDS if split == "train" else VALIDATION_SEEDS
+        return [_draw(f"{split}:{regime}:{index}", 10_000) for index in range(instances)]
     return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(TEST_SEEDS)]
 
 
