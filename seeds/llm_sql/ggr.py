@@ -28,10 +28,11 @@ def reorder(columns, rows, dependencies, tokens, instruction_tokens, block_token
 
 
 class Table:
-    """Cells as numbers: `codes` [rows, columns] unique over the table, `length` of each cell, `inferred` columns."""
+    """Cells as numbers: `codes` [rows, columns], unique over the table; lengths of the cells; `inferred` columns."""
 
     def __init__(self, rows, dependencies):
         self.length = np.array([[len(cell) for cell in row] for row in rows], dtype=np.float64)
+        self.square = self.length**2
         self.codes = np.empty(self.length.shape, dtype=np.int64)
         self.start = [0]  # of each column's codes
         for column, values in enumerate(zip(*rows, strict=True)):
@@ -40,9 +41,9 @@ class Table:
             self.start.append(self.start[-1] + len(rank))
         self.inferred = dependencies
 
-    def values(self, cols):
-        """All codes of these columns."""
-        return np.concatenate([np.arange(self.start[col], self.start[col + 1]) for col in cols])
+    def counts(self, rows, cols):
+        """How often each code is among these rows and columns."""
+        return np.bincount(self.codes[rows][:, cols].ravel(), minlength=self.start[-1])
 
 
 def recurse(table, rows, cols, prefix, row_depth, col_depth, plan):
@@ -51,44 +52,43 @@ def recurse(table, rows, cols, prefix, row_depth, col_depth, plan):
     if not cols:
         plan.extend((int(row), prefix) for row in rows)
         return
-    values = table.values(cols)
-    count = np.bincount(table.codes[np.ix_(rows, cols)].ravel(), minlength=table.start[-1])
-    weight, settled = hit_lengths(table, cols)
+    count = table.counts(rows, cols)
+    settled = {col: [col] + [other for other in table.inferred[col] if other in cols] for col in cols}
+    weight = hit_lengths(table, rows, settled)
     while len(rows) > 1 and len(cols) > 1 and row_depth < ROW_DEPTH and col_depth < COLUMN_DEPTH:
         hits = weight * (count - 1)
-        best = int(values[np.argmax(hits[values])])
+        best = int(np.argmax(hits))
         if hits[best] < LEAST_HITS or hits[best] <= 0:
             break
         column = int(np.searchsorted(table.start, best, side="right")) - 1
         member = table.codes[rows, column] == best
         group, rows = rows[member], rows[~member]
-        count -= np.bincount(table.codes[np.ix_(group, cols)].ravel(), minlength=len(count))
+        count -= table.counts(group, cols)
         rest = [col for col in cols if col not in settled[column]]
         recurse(table, group, rest, prefix + settled[column], row_depth, col_depth + 1, plan)
         row_depth += 1
     by_statistics(table, rows, cols, prefix, plan)
 
 
-def hit_lengths(table, cols):
-    """Per value, the squared lengths that a repetition saves, inferred columns included; per column, what it settles.
+def hit_lengths(table, rows, settled):
+    """Per value, the squared lengths that a repetition saves: its own and those of the columns that it settles.
 
     A value implies the cells of its inferred columns, so one row that holds it has them all (HitCount, lines 4-7).
     """
     weight = np.zeros(table.start[-1])
-    settled = {}
-    for col in cols:
-        settled[col] = [col] + [other for other in table.inferred[col] if other in cols]
-        weight[table.codes[:, col]] = (table.length[:, settled[col]] ** 2).sum(axis=1)
-    return weight, settled
+    square, codes = table.square[rows], table.codes[rows]
+    for col, cols in settled.items():
+        weight[codes[:, col]] = square[:, cols].sum(axis=1)
+    return weight
 
 
 def by_statistics(table, rows, cols, prefix, plan):
     """One field order for these rows, columns of the highest expected hit count first, and the rows sorted."""
     if len(rows) == 0:
         return
-    codes = table.codes[np.ix_(rows, cols)]
-    distinct = np.array([len(np.unique(column)) for column in codes.T])
-    score = table.length[np.ix_(rows, cols)].mean(axis=0) ** 2 * (len(rows) / distinct - 1)
+    codes = table.codes[rows][:, cols]
+    distinct = 1 + np.count_nonzero(np.diff(np.sort(codes, axis=0), axis=0), axis=0)
+    score = table.length[rows][:, cols].mean(axis=0) ** 2 * (len(rows) / distinct - 1)
     order = np.argsort(-score, kind="stable")
     fields = prefix + [cols[place] for place in order]
     for place in np.lexsort(codes[:, order[::-1]].T):
