@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
@@ -31,13 +32,16 @@ class Calibration:
         )
 
 
-def calibrate(
-    database: Database, transactions: Sequence[Transaction], clients: int, think: float
-) -> Calibration:
+def calibrate(database: Database, transactions: Sequence[Transaction], clients: int, think: float) -> Calibration:
     """Run the transactions with as many clients as later, but on keys of their own, so that nothing is ever locked."""
     arrivals = np.zeros(len(transactions))
     measured = execute(database, apart(transactions), arrivals, clients, Pace(think, think), first_come)
     return Calibration(measured.operation, measured.overhead)
+
+
+def mean_of(calibrations: Sequence[Calibration]) -> Calibration:
+    """Their mean; at least one."""
+    return Calibration(fmean(each.operation for each in calibrations), fmean(each.commit for each in calibrations))
 
 
 def apart(transactions: Sequence[Transaction]) -> list[Transaction]:

@@ -17,7 +17,7 @@ class Wall:
     """Where the policies of one interface run, under its problem's limits. One thread uses it."""
 
     def __init__(self, interface: Interface, limits: Limits) -> None:
-        """Raises `HouseError` when nothing can be jailed here."""
+        """Raises `HouseError` when nothing can be jailed here, or the interface does not run."""
         self._limits = limits
         self._methods = contract.load(interface)
         self._server = ForkServer(interface, "auto")
