@@ -10,12 +10,14 @@ from typing import Any, Literal
 from adrs.evaluation.executor import Executor
 from adrs.evaluation.outcome import Listed, Status
 from adrs.evaluation.protocol import SPLITS
-from adrs.evaluation.score import PolicyScore, Progress, counter, gather, score_policy
+from adrs.evaluation.score import PolicyScore, Progress, WorkloadScore, counter, gather, score_policy
 from adrs.problem import Problem
+from adrs.sandbox.timing import steps
 from adrs.search.features import CODE_SIZE, no_metric
 
 PROBE_SALT = 1  # lists test workloads, which opens none of them
 EXCESS = 1e-9  # a score above its bound by more than this share is not rounding
+NOISE_STEPS = 6  # of the grid of times: a third of a time. A busy machine stays within three
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Check:
     problem: str
     sandbox: str
     deterministic: bool
+    timed: bool  # then scores may differ as far as measured times do
     bound: float | None
     policies: tuple[CheckedPolicy, ...]
     findings: tuple[str, ...]
@@ -61,6 +64,7 @@ class Check:
             "problem": self.problem,
             "sandbox": self.sandbox,
             "deterministic": self.deterministic,
+            "timed": self.timed,
             "bound": self.bound,
             "policies": policies,
             "findings": list(self.findings),
@@ -92,10 +96,10 @@ async def check_problem(executor: Executor, problem: Problem, progress: Progress
         *await _split_findings(executor, problem),
         *_policy_findings(problem, pairs),
         *_feature_findings(problem, pairs["seed"][0]),
-        *([] if deterministic or problem.timed else ["two evaluations of one policy differ: the evaluator has noise"]),
+        *_noise_findings(problem, pairs),
     ]
     bound = pairs["seed"][0].bound
-    return Check(problem.name, description.sandbox, deterministic, bound, policies, tuple(findings))
+    return Check(problem.name, description.sandbox, deterministic, problem.timed, bound, policies, tuple(findings))
 
 
 def _checked(name: str, first: PolicyScore, second: PolicyScore) -> CheckedPolicy:
@@ -106,8 +110,33 @@ def _checked(name: str, first: PolicyScore, second: PolicyScore) -> CheckedPolic
 
 
 def _same(first: PolicyScore, second: PolicyScore) -> bool:
-    return [(one.evaluation.status, dict(one.evaluation.metrics)) for one in first.workloads] == [
-        (one.evaluation.status, dict(one.evaluation.metrics)) for one in second.workloads
+    return all(map(_alike, first.workloads, second.workloads))
+
+
+def _alike(one: WorkloadScore, other: WorkloadScore) -> bool:
+    return (one.evaluation.status, one.evaluation.metrics) == (other.evaluation.status, other.evaluation.metrics)
+
+
+def _steps_apart(one: WorkloadScore, other: WorkloadScore) -> int:
+    return abs(steps(one.evaluation.seconds) - steps(other.evaluation.seconds))
+
+
+def _noise_findings(problem: Problem, pairs: dict[str, tuple[PolicyScore, PolicyScore]]) -> list[str]:
+    """Differences between two evaluations of one policy, beyond what different times may explain if times count."""
+    evaluations = [
+        pair for first, second in pairs.values() for pair in zip(first.workloads, second.workloads, strict=True)
+    ]
+    timed = problem.timed
+    if not all(
+        _alike(*pair) for pair in evaluations if not timed or pair[0].evaluation.seconds == pair[1].evaluation.seconds
+    ):
+        return ["two evaluations of one policy differ: the evaluator has noise"]
+    apart = max((_steps_apart(one, other) for one, other in evaluations), default=0)
+    if not timed or apart <= NOISE_STEPS:
+        return []
+    return [
+        f"two measurements of one policy's time are {apart} steps of 5 % apart: the machine is too busy for a timed "
+        "problem, or its reference too short; 10 milliseconds or more are well measured"
     ]
 
 

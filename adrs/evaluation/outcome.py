@@ -40,7 +40,7 @@ class Evaluation:
     status: Status
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""  # one message for people and prompts; without addresses or times
-    seconds: float = 0.0  # wall seconds that the policy's calls took
+    seconds: float = 0.0  # wall seconds that the policy's calls took; of a timed problem, those that were priced
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class PolicyScore:
 
     @property
     def seconds(self) -> float:
-        """Wall seconds that the policy's calls took."""
+        """Wall seconds that the policy's calls took; in a timed problem, the seconds that were priced."""
         return sum(result.evaluation.seconds for result in self.workloads)
 
 
@@ -113,6 +113,7 @@ def evaluation_json(result: PolicyScore) -> dict[str, Any]:
         "schema": 1,
         "status": result.status,
         "score": result.score,
+        "seconds": result.seconds,
         "metrics": dict(result.metrics),
         "workloads": [
             {

@@ -38,6 +38,7 @@ class BaselineComparison:
     p: float
     p_adjusted: float
     significant: bool
+    seconds: float  # in the baseline's calls, on all workloads
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Verification:
     status: Status
     score: float | None
     bound: float | None
+    seconds: float  # in the candidate's calls, on all workloads
     clusters: int
     method: str
     comparator: str
@@ -97,6 +99,7 @@ class Verification:
             "status": self.status,
             "score": self.score,
             "bound": self.bound,
+            "seconds": self.seconds,
             "clusters": self.clusters,
             "method": self.method,
             "comparator": self.comparator,
@@ -140,6 +143,7 @@ async def verify_policy(
         status=scores[CANDIDATE].status,
         score=scores[CANDIDATE].score,
         bound=scores[CANDIDATE].bound,
+        seconds=scores[CANDIDATE].seconds,
         clusters=len({one.cluster for one in test}),
         method=statistics.method(len({one.cluster for one in test})),
         comparator=problem.verify.comparator,
@@ -207,6 +211,7 @@ def _described(name: str, baseline: PolicyScore, test: Comparison, adjusted: flo
         p=test.p,
         p_adjusted=adjusted,
         significant=replace(test, p=adjusted).significant,
+        seconds=baseline.seconds,
     )
 
 
@@ -265,6 +270,8 @@ def _notes(problem: Problem, opening: Opening, repeated: bool) -> list[str]:
     notes = [opening.note] if opening.note else []
     if repeated:
         notes.append("the salt was given: these workloads were not drawn afresh, so this only repeats a result")
+        if problem.timed:
+            notes.append("its times were measured anew, so that it repeats the result within the noise")
     if problem.objective.aggregate == "worst":
         notes.append("scores are those of the worst workload; differences are means over clusters")
     return notes

@@ -26,6 +26,7 @@ from adrs.printing.text import (
     plain,
     plural,
     reason,
+    seconds,
     signed,
 )  # fmt: skip
 from adrs.printing.views import llm_spent
@@ -64,7 +65,7 @@ def print_check(console: Console, check: Check, reference: str) -> None:
         facts(
             problem=plain(check.problem),
             sandbox=plain(check.sandbox),
-            deterministic="yes" if check.deterministic else Text("no: two evaluations of one policy differ", "yellow"),
+            deterministic=_deterministic(check),
             bound=number(check.bound),
         )
     )
@@ -73,7 +74,7 @@ def print_check(console: Console, check: Check, reference: str) -> None:
         status = Text(one.status, "" if one.status == "ok" else "red")
         noise = NOTHING if one.score is None else f"{one.noise:.2g}"
         made.add_row(
-            plain(one.name), one.kind, status, number(one.score), noise, f"{one.seconds:.2f}", one_line(one.error)
+            plain(one.name), one.kind, status, number(one.score), noise, seconds(one.seconds), one_line(one.error)
         )
     console.print()
     console.print(made)
@@ -84,6 +85,14 @@ def print_check(console: Console, check: Check, reference: str) -> None:
         console.print(f"the set-up holds; `adrs evolve {plain(reference)}` begins a run", style="dim", soft_wrap=True)
 
 
+def _deterministic(check: Check) -> str | Text:
+    if check.deterministic:
+        return "yes"
+    if check.timed:
+        return "no: scores rest on measured times"
+    return Text("no: two evaluations of one policy differ", "yellow")
+
+
 def print_evaluation(console: Console, result: PolicyScore, split: str) -> None:
     style = "" if result.status == "ok" else "red"
     console.print(
@@ -91,6 +100,7 @@ def print_evaluation(console: Console, result: PolicyScore, split: str) -> None:
             status=Text(result.status, style),
             score=f"{number(result.score)} on {split}" if result.score is not None else None,
             bound=None if result.bound is None else number(result.bound),
+            seconds=f"{seconds(result.seconds)} in the policy's calls" if result.workloads else None,
             error=Text(plain(result.message), "red") if result.message else None,
             metrics="   ".join(f"{plain(name)} {number(value)}" for name, value in result.metrics.items()),
         )
@@ -101,7 +111,7 @@ def print_evaluation(console: Console, result: PolicyScore, split: str) -> None:
     for one in result.workloads:
         made.add_row(
             plain(one.workload.name), one.evaluation.status, number(one.score), number(one.bound),
-            f"{one.evaluation.seconds:.3f}",
+            seconds(one.evaluation.seconds),
         )  # fmt: skip
     console.print()
     console.print(made)
@@ -116,6 +126,7 @@ def print_verified(console: Console, verified: Verified) -> None:
             workloads=f"salt {result.salt}, {result.clusters} clusters",
             score=number(result.score),
             bound=None if result.bound is None else number(result.bound),
+            seconds=f"{seconds(result.seconds)} in its calls",
             opened=None if result.opened is None else f"{plural(result.opened, 'time')} on this machine, with this one",
             method=one_line(result.method),
         )
@@ -138,13 +149,13 @@ def print_verified(console: Console, verified: Verified) -> None:
 def _print_comparisons(console: Console, result: Verification) -> None:
     if not result.comparisons:
         return
-    made = table("against<", "score>", "difference>", "95 % interval>", "p (Holm)>", "significant")
+    made = table("against<", "score>", "difference>", "95 % interval>", "p (Holm)>", "sig.", "seconds>")
     for one in result.comparisons:
         style = ("green" if one.difference > 0 else "red") if one.significant else ""
         made.add_row(
             plain(one.baseline), number(one.score), Text(signed(one.difference), style),
             f"{signed(one.ci95[0])} to {signed(one.ci95[1])}", p_value(one.p_adjusted),
-            Text("yes" if one.significant else "no", style),
+            Text("yes" if one.significant else "no", style), seconds(one.seconds),
         )  # fmt: skip
     console.print()
     console.print(made)

@@ -25,6 +25,11 @@ def signed(value: float | None) -> str:
     return number(value) if value < 0 else f"+{number(value)}"
 
 
+def seconds(value: float) -> str:
+    """What a policy took: three significant digits."""
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+
+
 def duration(seconds: float) -> str:
     """Two units at most: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds < 10:

@@ -9,7 +9,19 @@ from rich.text import Text
 
 from adrs.archive.records import LlmTotals
 from adrs.printing.console import facts, table
-from adrs.printing.text import NOTHING, counts, duration, moment, number, one_line, plain, plural, reason, signed
+from adrs.printing.text import (
+    NOTHING,
+    counts,
+    duration,
+    moment,
+    number,
+    one_line,
+    plain,
+    plural,
+    reason,
+    seconds,
+    signed,
+)
 from adrs.review.diff import Diff
 from adrs.review.lineage import Lineage, Step, note_text
 from adrs.review.show import Shown, WorkloadResult
@@ -194,7 +206,7 @@ def _print_workloads(console: Console, workloads: tuple[WorkloadResult, ...]) ->
     for one in workloads:
         made.add_row(
             plain(one.name), one.split, number(one.score), number(one.seed), number(one.bound),
-            f"{one.seconds:.3f}", "" if one.status == "ok" else Text(one.status, "red"),
+            seconds(one.seconds), "" if one.status == "ok" else Text(one.status, "red"),
         )  # fmt: skip
     console.print()
     console.print(made)

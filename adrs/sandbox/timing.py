@@ -7,9 +7,8 @@ CPU time, user and system, of the whole policy process from the end of its loadi
 outside: work that a policy puts off until after an answer is counted, and no helper can do it instead.
 
 The time is the median of the ratios of neighbouring plays. A shared machine changes its pace by 10 to 40 % for seconds
-at a time; neighbours share the pace, while the best times of two policies may come from different ones. On two busy
-cores the time of a policy of 3 (19) ms deviated by 2.3 (1.6) %, by 12 (8) % as a ratio of best times
-(`python benchmarks/timing.py`).
+at a time: neighbours share the pace, while the best times of two policies may come from different ones.
+`python benchmarks/timing.py` compares the two and shows what noise is left.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from adrs.sandbox.policy import JailedPolicy
 PLAYS = 5
 FEWEST_PLAYS = 3
 LONG_SECONDS = 1.0  # CPU seconds of the candidate's plays after which no further one is needed
-STEP = 1.05  # of the grid of times: twice what is left of the noise
+STEP = 1.05  # of the grid of times: about what is left of the noise of a call of 10 ms
 SHORT_SECONDS = 1e-3  # waking and cold memory blur times below by more than a share of them
 
 
@@ -110,8 +109,12 @@ def coarse(seconds: float) -> float:
 
     Steps are 5 % of long times, and 50 microseconds near 0.
     """
-    steps = round(math.log1p(max(seconds, 0.0) / SHORT_SECONDS) / math.log(STEP))
-    return SHORT_SECONDS * (STEP**steps - 1.0)
+    return SHORT_SECONDS * (STEP ** steps(seconds) - 1.0)
+
+
+def steps(seconds: float) -> int:
+    """The number of a time on the grid, from 0."""
+    return round(math.log1p(max(seconds, 0.0) / SHORT_SECONDS) / math.log(STEP))
 
 
 def _passed(play: Play) -> Play:

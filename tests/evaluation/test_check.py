@@ -11,8 +11,10 @@ from support.guessing import EXACT, PROBLEM, Guessing, Noisy, off_by
 from support.in_process import InProcessExecutor
 
 from adrs.evaluation.check import Check, check_problem
+from adrs.evaluation.outcome import Evaluation, Limits, Listed
 from adrs.evaluation.protocol import Split, Workload
 from adrs.problem import Feature
+from adrs.sandbox.timing import coarse
 
 
 def check(evaluator: Guessing | None = None, problem=PROBLEM) -> Check:
@@ -48,12 +50,44 @@ def test_the_document() -> None:
     assert (document["schema"], document["problem"], document["sandbox"]) == (1, "guessing", "none")
 
 
-def test_noise_is_measured_and_found_unless_the_problem_is_timed() -> None:
+def test_noise_is_measured_and_found() -> None:
     result = check(Noisy())
     assert not result.deterministic
     assert result.findings == ("two evaluations of one policy differ: the evaluator has noise",)
     assert 0 < result.policies[0].noise < 1e-3
-    assert check(Noisy(), replace(PROBLEM, timed=True)).findings == ()
+
+
+class Clocked(InProcessExecutor):
+    """Prices the time of each evaluation: 20 ms, and `share` more of it for the second one of each policy."""
+
+    def __init__(self, evaluator: Guessing, share: float) -> None:
+        super().__init__(evaluator)
+        self.share = share
+
+    async def submit(self, source: str, workload: Listed, limits: Limits, repeat: int = 0) -> Evaluation:
+        evaluation = await super().submit(source, workload, limits, repeat)
+        seconds = coarse(0.02 * (1 + self.share * repeat))
+        metrics = {**evaluation.metrics, "error": evaluation.metrics["error"] + seconds}
+        return replace(evaluation, metrics=metrics, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "share", "finding"),
+    [
+        (Guessing(), 0.0, None),
+        (Guessing(), 0.15, None),
+        (Guessing(), 0.6, "the machine is too busy for a timed problem, or its reference too short"),
+        (Noisy(), 0.0, "two evaluations of one policy differ: the evaluator has noise"),
+    ],
+)
+def test_a_timed_problem_may_differ_as_far_as_measured_times_do(
+    evaluator: Guessing, share: float, finding: str | None
+) -> None:
+    result = asyncio.run(check_problem(Clocked(evaluator, share), replace(PROBLEM, timed=True)))
+    assert result.timed
+    assert result.deterministic == (share == 0 and not isinstance(evaluator, Noisy))
+    assert len(result.findings) == (finding is not None)
+    assert all(finding in one for one in result.findings if finding)
 
 
 def test_a_failing_baseline_is_found() -> None:

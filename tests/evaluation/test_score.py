@@ -81,7 +81,7 @@ def test_the_document_of_evaluate(tmp_path: Path) -> None:
     executor = InProcessExecutor(Guessing())
     result = asyncio.run(score_file(executor, PROBLEM, policy, "validation", lambda *counts: seen.append(counts)))
     document = evaluation_json(result)
-    assert list(document) == ["schema", "status", "score", "metrics", "workloads", "error"]
+    assert list(document) == ["schema", "status", "score", "seconds", "metrics", "workloads", "error"]
     assert (document["schema"], document["status"], document["score"], document["error"]) == (1, "ok", 0.0, "")
     assert list(document["workloads"][0]) == ["name", "status", "score", "bound", "metrics", "seconds"]
     assert [one["name"] for one in document["workloads"]] == ["validation-0", "validation-1", "validation-2"]
