@@ -1,13 +1,14 @@
 """Shortest Makespan First, online: of a few pending transactions, drawn at random, the one that lengthens least.
 
-Cheng et al., "Towards Optimal Transaction Scheduling" (PVLDB 17(11), 2024), section 4: the schedule grows by the
+Cheng et al., "Towards Optimal Transaction Scheduling" (PVLDB 17(11), 2024), section 3.1: the schedule grows by the
 transaction, of a random sample, whose addition increases the makespan least. Here the schedule is what runs now: every
-operation comes when the transactions admitted before let it, and locks are held to the commit.
+operation comes when the transactions admitted before let it, and locks are held to the commit. The paper finds samples
+of 5 sufficient; the whole window does better here, so this policy takes that.
 """
 
 import random
 
-SAMPLE = 32  # the whole window: the more, the better it does here
+SAMPLE = 32
 COMMIT = 2.0
 
 rng = random.Random(0)

@@ -65,6 +65,19 @@ def test_no_admission_at_random_beats_a_bound(stream: Stream, executors: int, se
     assert outcome.throughput <= limits.throughput + 1e-9
 
 
+def test_on_tiny_instances_the_best_of_all_choices_comes_near_the_bound() -> None:
+    ratios = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        keys = [tuple(rng.integers(4, size=rng.integers(1, 5)).tolist()) for _ in range(4)]
+        transactions = [Transaction("test", own, tuple((rng.random(len(own)) < 0.5).tolist())) for own in keys]
+        stream = transactions, np.cumsum(rng.integers(0, 5, 4)).astype(float)
+        best = min(root_mean_square(outcome.latency) for outcome in every_outcome(stream, 2))
+        ratios.append(bounds(*stream, 2, RULES).rms_latency / best)
+    assert np.mean(ratios) > 0.8
+    assert max(ratios) <= 1.0 + 1e-9
+
+
 def test_all_choices_are_tried() -> None:
     """Three transactions that never meet, one executor: 3! orders, and nothing else since nothing may be declined."""
     orders = [outcome.order for outcome in every_outcome(batch("ra", "rb", "rc"), 1)]
