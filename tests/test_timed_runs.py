@@ -1,4 +1,4 @@
-"""Runs whose scores are measurements: no candidate leads for being lucky once."""
+"""Runs whose scores are measurements: no candidate leads for being lucky once. How times are taken: test_timing.py."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from support.fakes import TARGETS, NoisyExecutor, evolution, new_archive, workloads
 
+from adrs import assess, runs
 from adrs.archive.digest import digest
+from adrs.archive.reader import ArchiveReader
 from adrs.archive.store import Archive
 from adrs.evaluation.outcome import Evaluation
 from adrs.problem import Budget
 from adrs.winner import choose_winner
 
 CANDIDATES = 60
+PLANNING = Path(__file__).parent / "support/planning/problem.yaml"
 
 
 def run(path: Path, *budgets: int, timed: bool = True) -> tuple[Archive, list[tuple[str, str]]]:
@@ -112,3 +115,48 @@ def test_finalists_are_measured_twice_on_validation(tmp_path: Path) -> None:
 def test_without_timed_nothing_is_measured_twice(tmp_path: Path) -> None:
     archive, _ = run(tmp_path / "a.sqlite", 20, timed=False)
     assert not any(measured(archive, one.id, 1) for one in archive.committed())
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real run of a timed problem."""
+    directory = tmp_path_factory.mktemp("planned") / "run"
+    runs.evolve(PLANNING, proposer="offline", budget=Budget(candidates=3), run=directory)
+    return directory
+
+
+def test_a_real_run_prices_time_and_measures_its_leader_twice(planned: Path) -> None:
+    archive = ArchiveReader.read(planned / "archive.sqlite")
+    best = archive.candidate(archive.top(1)[0][0])
+    assert best.metrics["efficiency"] == pytest.approx(1.0)
+    assert 0 < best.metrics["net"] < 1
+    code = archive.code_hash(best.id) or ""
+    for split in ("train", "validation"):
+        for workload in archive.workloads(split):
+            assert None not in [archive.evaluation(code, workload.hash, repeat) for repeat in (0, 1)]
+    frame = archive.to_pandas().evaluations
+    assert set(frame["repeat"]) == {0, 1}
+    assert (frame["seconds"] == frame["metric.planning_seconds"])[frame["status"] == "ok"].all()
+
+
+def test_check_says_of_a_timed_problem_that_it_is_timed() -> None:
+    checked = assess.check(PLANNING)
+    assert checked.timed
+    assert [one.status for one in checked.policies] == ["ok", "ok"]
+    seed, sorting = checked.policies
+    assert sorting.score is not None and seed.score is not None
+    assert sorting.score > seed.score
+    assert sorting.seconds < seed.seconds / 2
+
+
+@pytest.mark.slow
+def test_verify_compares_what_it_has_measured_in_one_sitting(
+    planned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))  # the ledger
+    verified = assess.verify(planned, 0)
+    [seed, sorting] = verified.result.comparisons
+    assert seed.difference == 0.0
+    assert verified.result.verdict == "worse"
+    assert sorting.seconds < seed.seconds / 2
+    assert verified.json()["seconds"] == seed.seconds

@@ -104,7 +104,7 @@ class TimedEvaluator(Evaluator, Protocol):
     def timed(self, workload: Workload, metrics: Metrics, seconds: float) -> Metrics:
         """The metrics of a run, given what `run` returned and the CPU seconds that the policy's calls took.
 
-        `seconds` are those of the reference's machine: measured from outside of the wall, best of several runs, divided
-        by the reference's time beside them and multiplied by `reference.seconds`. No time may lift a metric above its
-        bound.
+        `seconds` are those of the reference's machine: the median, over several plays, of the policy's time divided by
+        the reference's beside it, times `reference.seconds`; see docs/evaluators.md. No time may lift a metric above
+        its bound.
         """
