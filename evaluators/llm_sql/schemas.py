@@ -2,7 +2,7 @@
 
 Shapes (which columns, how long, how often repeated) follow the seven data sets of Liu et al. (MLSys 2025, section 6):
 films and products with their reviews, forum posts with comments, sheet music metadata, beers, questions with retrieved
-passages; and sales and operations tables of the kind that analysts keep.
+passages; and sales, flights and operations tables of the kind that analysts keep.
 """
 
 from __future__ import annotations
@@ -122,6 +122,34 @@ PASSAGES = Entity(
     (Link(_PASSAGE_1, 0.15, 0.9), Link(_PASSAGE_2, 0.2, 0.9), Link(_PASSAGE_3, 0.3, 0.9)),
 )
 
+_ORIGIN = Entity(
+    {
+        "origin": Category(80, 2, 0.0),
+        "origin code": Code("O"),
+        "origin country": Category(20),
+        "origin runways": Number(1, 5),
+    }
+)
+_DESTINATION = Entity(
+    {
+        "destination": Category(80, 2, 0.0),
+        "destination code": Code("D"),
+        "destination country": Category(20),
+        "destination advice": Text(25),
+    }
+)
+FLIGHTS = Entity(
+    {
+        "flight": Code("XY"),
+        "airline": Category(14, 2),
+        "aircraft": Category(9, 2),
+        "departure": Day(30),
+        "delay": Optional(Number(5, 120, 5), 0.6),
+        "remark": Optional(Text(8), 0.8),
+    },
+    (Link(_ORIGIN, 0.06), Link(_DESTINATION, 0.08)),
+)
+
 SCHEMAS = {
     "movies": MOVIES,
     "products": PRODUCTS,
@@ -131,4 +159,5 @@ SCHEMAS = {
     "songs": SONGS,
     "tickets": TICKETS,
     "passages": PASSAGES,
+    "flights": FLIGHTS,
 }

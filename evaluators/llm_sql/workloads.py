@@ -48,10 +48,11 @@ FAMILIAR: dict[str, Scenario] = {
     "movies": Scenario("movies", 400, 0),
     "products": Scenario("products", 500, 0, sorted_by="asin"),
     "posts": Scenario("posts", 500, 0),
+    "passages": Scenario("passages", 400, 0),
 }
 SHIFTED: dict[str, Scenario] = {
     "tickets": Scenario("tickets", 600, 0, sorted_by="opened"),
-    "passages": Scenario("passages", 400, 0),
+    "flights": Scenario("flights", 500, 0),
     "orders-long": Scenario("orders", 2000, 0),
     "movies-small-cache": Scenario("movies", 600, 0, cache_share=1 / 60),
     "beers-large-cache": Scenario("beers", 900, 0, cache_share=2.0),
