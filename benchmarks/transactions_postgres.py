@@ -3,10 +3,10 @@
     python benchmarks/transactions_postgres.py [--quick] [--order FILE ...] [--admission FILE ...]
 
 Prints simulated and measured throughput, latency and aborts of every baseline, and rank correlations: of the simulator
-with PostgreSQL, and of PostgreSQL with itself on a second run, which is the most that any prediction can reach. FILEs
-are more policies to compare, run behind the wall like all others. The server is the one that ADRS_POSTGRES names
-(postgresql://...; a schema of our own is made and dropped), else a throw-away one. Needs the extra `postgres`; exit
-code 3 and one line that says why where there is no server.
+with PostgreSQL, and of PostgreSQL with itself on a second run (the ceiling: as far as a run tells policies apart).
+FILEs are more policies to compare, run behind the wall like all others. The server is the one that ADRS_POSTGRES names
+(postgresql://...; a schema of our own is made and dropped), else a throw-away one. Needs the extra `postgres`; where
+there is no server, one line says why and the exit code is 3.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--order", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--admission", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--isolation", choices=("read committed", "repeatable read"), default="read committed")
-    parser.add_argument("--think", type=float, default=4.0, metavar="MS", help="after each operation (4)")
-    parser.add_argument("--deadlock", type=float, default=20.0, metavar="MS", help="deadlock_timeout (20)")
+    parser.add_argument("--think", type=float, default=3.0, metavar="MS", help="after each operation (3)")
+    parser.add_argument("--deadlock", type=float, default=15.0, metavar="MS", help="deadlock_timeout (15)")
     parser.add_argument("--repeats", type=int, default=2, metavar="N", help="runs of each policy a session (2)")
     options = parser.parse_args()
     if options.think <= 0 or options.deadlock < 1 or options.repeats < 1:

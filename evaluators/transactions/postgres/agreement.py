@@ -19,7 +19,8 @@ class Agreement:
     """Rank correlations over contenders.
 
     `prediction` is the mean of those of the prediction with each session; `ceiling` the mean of those between the
-    sessions, which no prediction can be expected to exceed. NaN where either side tells no contender from another.
+    sessions. Both sides of the ceiling are noisy, a prediction is not: it may come out above, a perfect one at about
+    the square root of the ceiling (Spearman's attenuation). NaN where either side tells no contender from another.
     """
 
     prediction: float

@@ -32,9 +32,9 @@ LOAD = 1.5
 CLIENTS = 8
 SCENARIOS = {
     "tpcc": Scenario("tpcc", CLIENTS, LOAD, "poisson", {"warehouses": 2}, 100),
-    "tpcc-payments": Scenario("tpcc", CLIENTS, LOAD, "poisson", {"warehouses": 2, "new_order_share": 0.25}, 100),
     "ycsb-updates": Scenario("ycsb", CLIENTS, LOAD, "poisson", {"records": 1000, "theta": 0.6}, 100),
-    "smallbank-hot": Scenario("smallbank", CLIENTS, LOAD, "poisson", {"hot": 4}, 300),
+    "ycsb-skewed": Scenario("ycsb", CLIENTS, LOAD, "poisson", {"theta": 0.9}, 100),
+    "smallbank-hot": Scenario("smallbank", CLIENTS, LOAD, "poisson", {"hot": 4}, 200),
 }
 
 
