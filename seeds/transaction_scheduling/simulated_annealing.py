@@ -3,13 +3,13 @@
 Kirkpatrick et al. 1983, "Optimization by Simulated Annealing", with the two usual neighbourhoods of permutations: two
 transactions change places, or one is moved elsewhere. It starts from the order in which transactions can start
 earliest, cools linearly, and returns the best order it has met. The number of moves is fixed by the size of the batch
-(about one CPU second on 2 cores of an AMD EPYC), not by a clock, so that its answer can be repeated.
+(about 0.7 CPU seconds on an AMD EPYC, 2 are allowed), not by a clock, so that its answer can be repeated.
 """
 
 import math
 import random
 
-WORK = 4_000_000  # moves times steps of an evaluation
+WORK = 3_000_000  # moves times steps of an evaluation
 SWAP = 0.3  # share of the moves that swap; the others insert
 HOT = 0.005  # first temperature, as a share of the first makespan
 

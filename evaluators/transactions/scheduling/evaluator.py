@@ -82,8 +82,8 @@ class TransactionScheduling:
             "gap_closed": batch.gap_closed(took),
             "makespan": float(took),
             "throughput": len(order) / took,
-            "bound": float(batch.bound),
-            "random": batch.unordered,
+            "bound_makespan": float(batch.bound),
+            "random_makespan": batch.unordered,
         }
 
     def bound(self, workload: Workload) -> Metrics:

@@ -45,10 +45,10 @@ FAMILIAR: dict[str, Regime] = {
 }
 SHIFTED: dict[str, Regime] = {
     "smallbank-hot-250": Regime("smallbank", 250, {"hot": 20}),
-    "tpcc-payments-100": Regime("tpcc", 100, {"warehouses": 2, "new_order_share": 0.25}),
     "ycsb-writes-100": Regime("ycsb", 100, {"read_share": 0.1, "theta": 0.7}),
     "ycsb-steep-100": Regime("ycsb", 100, {"read_share": 0.95, "theta": 1.3}),
     "social-writes-250": Regime("social", 250, {"write_share": 0.6, "theta": 0.8, "objects": 500}),
+    "tpcc-orders-250": Regime("tpcc", 250, {"warehouses": 2, "new_order_share": 0.75}),
     "tpcc-10w-500": Regime("tpcc", 500, {"warehouses": 10}),
 }
 
