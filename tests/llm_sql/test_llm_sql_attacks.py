@@ -36,6 +36,7 @@ def test_scribbling_over_the_arguments_is_worth_nothing(ends: dict[str, Evaluati
     assert dict(ends["scribble"].metrics) == evaluator.run(evaluator.workloads("train", 0)[0], stored)
 
 
+@pytest.mark.slow
 def test_answering_the_easy_tables_only_gives_no_score() -> None:
     """It answers all train tables but the last."""
     source = ATTACKS["fail_on_some"].replace("len(columns) > 15", '"comment" in columns')
