@@ -27,8 +27,8 @@ class Solution:
         return self.makespan == self.bound
 
 
-def solve(batch: Sequence[Footprint], seconds: float, hint: Sequence[int], workers: int = 1) -> Solution:
-    """Search from the order `hint` for at most that many seconds."""
+def solve(batch: Sequence[Footprint], effort: float, hint: Sequence[int]) -> Solution:
+    """Search from the order `hint`, repeatably: `effort` is in CP-SAT's deterministic time, about a second a unit."""
     model = cp_model.CpModel()
     known = makespan(batch, hint)
     starts = [model.new_int_var(0, known - one.length, "") for one in batch]
@@ -50,8 +50,8 @@ def solve(batch: Sequence[Footprint], seconds: float, hint: Sequence[int], worke
             model.add(ranks[i] >= ranks[j] + 1).only_enforce_if(~before)
     model.minimize(end)
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = seconds
-    solver.parameters.num_workers = workers
+    solver.parameters.max_deterministic_time = effort
+    solver.parameters.num_workers = 1
     found = solver.solve(model) in (cp_model.OPTIMAL, cp_model.FEASIBLE)
     order = sorted(range(len(batch)), key=lambda one: solver.value(ranks[one])) if found else list(hint)
     return Solution(order, makespan(batch, order), round(solver.best_objective_bound))
