@@ -171,10 +171,10 @@ def assert_no_reply_was_asked_for_again(archive: ArchiveReader, arrived: int, ki
     assert archive.llm_totals().tokens == reserved + received
 
 
-def crash_llm(tmp_path: Path, candidates: int, kills: int, seed: int) -> int:
+def crash_llm(tmp_path: Path, candidates: int, kills: int, seed: int, lags: Sequence[int] = (1, 4)) -> int:
     """One call at a time makes a run of this LLM repeatable; four at a time make it race."""
     total = 0
-    for lag in (1, 4):
+    for lag in lags:
         folder = tmp_path / f"lag-{lag}"
         folder.mkdir()
         log, run, budget = folder / "begun.log", folder / "killed", ["--candidates", str(candidates)]
@@ -197,7 +197,7 @@ def crash_llm(tmp_path: Path, candidates: int, kills: int, seed: int) -> int:
 
 
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
-    assert crash_and_compare(tmp_path, candidates=12, kills=3, seed=1) >= 1
+    assert crash_and_compare(tmp_path, candidates=12, kills=2, seed=1) >= 1
 
 
 @pytest.mark.slow
@@ -212,7 +212,7 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_few_kills_lose_no_reply(tmp_path: Path) -> None:
-    assert crash_llm(tmp_path, candidates=6, kills=1, seed=1) >= 1
+    assert crash_llm(tmp_path, candidates=6, kills=1, seed=1, lags=[4]) >= 1
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import platform
@@ -43,6 +42,8 @@ def _target(name: str) -> str:
     """Resolves an entry point's name; dotted paths and file paths are returned as they are."""
     if ":" in name:
         return name
+    import importlib.metadata  # a tenth of a referee's start, and most problems name no entry point
+
     for entry_point in importlib.metadata.entry_points(group=_ENTRY_POINTS, name=name):
         return entry_point.value
     raise InputError(

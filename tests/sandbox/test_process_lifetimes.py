@@ -134,7 +134,7 @@ def test_a_close_that_is_cancelled_is_waited_for_in_silence(caplog: pytest.LogCa
 @pytest.mark.parametrize("whom", ["fork-server", "policy"])
 def test_an_evaluation_survives_the_death_of_its_helpers(whom: str) -> None:
     """The fork-server is replaced and the evaluation repeated; a killed policy process is the policy's own end."""
-    source = "def choose(queue, history):\n    return 0\nfor _ in range(10**8 if SLOW else 0): pass\n"
+    source = "def choose(queue, history):\n    return 0\nfor _ in range(2 * 10**7 if SLOW else 0): pass\n"
 
     async def run() -> str:
         executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
@@ -173,7 +173,7 @@ def test_a_wall_clock_timeout_is_tried_again_alone() -> None:
         executor = LocalExecutor(EvaluatorSpec(EVALUATOR), jobs=1)
         try:
             workload = (await executor.workloads("train"))[0]
-            task = asyncio.create_task(executor.submit(source, workload, Limits(cpu_seconds=1.5)))
+            task = asyncio.create_task(executor.submit(source, workload, Limits(cpu_seconds=0.6)))
             while not (found := policies(os.getpid())):
                 await asyncio.sleep(0.005)
             os.kill(found[0], signal.SIGSTOP)

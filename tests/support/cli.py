@@ -1,7 +1,9 @@
-"""The command in a real child process, as a shell would run it."""
+"""The command: in a real child process, as a shell would run it, or in this one where that makes no difference."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -10,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import typer_cli
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,3 +43,16 @@ def adrs(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
     command = [sys.executable, str(ROOT / "typer_cli.py"), *map(str, arguments)]
     done = subprocess.run(command, cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=240)
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def adrs_here(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:
+    """The same in this process, which saves the half second that a start takes."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, environment(env), clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = typer_cli.main([str(argument) for argument in arguments])
+    return Ended(code, out.getvalue(), err.getvalue())
