@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from datetime import datetime, tzinfo
@@ -260,8 +259,8 @@ def test_the_newest_run_is_found(tmp_path: Path, finished: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no run there"):
         find_run(None)
-    for age, name in enumerate(("newest", "oldest")):
-        for file in Path(shutil.copytree(finished, tmp_path / "runs" / name)).iterdir():
-            os.utime(file, (1e9 - age, 1e9 - age))
-    assert [run.name for run in list_runs()] == ["newest", "oldest"]
-    assert find_run(None).name == "newest"
+    for name in ("one", "other"):
+        shutil.copytree(finished, tmp_path / "runs" / name)
+    assert [run.name for run in list_runs()] == ["other", "one"]
+    (tmp_path / "runs/one/archive.sqlite").touch()
+    assert find_run(None).name == "one"
