@@ -51,7 +51,7 @@ def test_no_sequence_of_choices_beats_a_bound(stream: Stream, executors: int) ->
         assert outcome.throughput <= limits.throughput + 1e-9
 
 
-@settings(deadline=None, max_examples=80, derandomize=True)
+@settings(deadline=None, max_examples=50, derandomize=True)
 @given(stream=streams(most=25, keys=4, longest=6), executors=st.integers(1, 5), seed=st.integers(0, 9))
 def test_no_admission_at_random_beats_a_bound(stream: Stream, executors: int, seed: int) -> None:
     rng = random.Random(seed)

@@ -196,7 +196,7 @@ def anyhow(seed: int) -> object:
     return choose
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(deadline=None, max_examples=80, derandomize=True)
 @given(stream=streams(), executors=st.integers(1, 4), seed=st.integers(0, 9), window=st.sampled_from([1, 3, None]))
 def test_two_phase_locking_is_serialisable_and_loses_nothing(
     stream: Stream, executors: int, seed: int, window: int | None
@@ -215,7 +215,7 @@ def test_two_phase_locking_is_serialisable_and_loses_nothing(
     assert outcome.aborts[0] == 0  # the oldest of all is never the youngest of a cycle
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=60, derandomize=True)
 @given(stream=streams(), executors=st.integers(1, 4), repeatable=st.booleans())
 def test_writers_exclude_each_other_under_postgresqls_rules(stream: Stream, executors: int, repeatable: bool) -> None:
     transactions, arrivals = stream
@@ -243,7 +243,7 @@ def written(each: Transaction) -> set[int]:
     return {key for key, write in zip(each.keys, each.writes, strict=True) if write}
 
 
-@settings(deadline=None, max_examples=100, derandomize=True)
+@settings(deadline=None, max_examples=60, derandomize=True)
 @given(stream=streams(), executors=st.integers(2, 4))
 def test_nobody_waits_without_a_reason(stream: Stream, executors: int) -> None:
     """Where nothing aborts, a lock that comes late comes with the commit of a transaction that it conflicts with."""
