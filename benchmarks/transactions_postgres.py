@@ -83,7 +83,7 @@ def _head(opened: Database, options: argparse.Namespace) -> None:
     print(f"{date.today()}, {os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}")
     print(
         f"PostgreSQL {opened.version}, {opened.isolation}, deadlock_timeout {opened.deadlock_seconds * 1e3:g} ms; "
-        f"think time {options.think:g} ms; {SESSIONS} sessions of {options.repeats} runs a policy and workload; "
+        f"think time {options.think:g} ms; runs of a policy on a workload: {SESSIONS} sessions x {options.repeats}; "
         f"load average {os.getloadavg()[0]:.1f} at the start\n"
     )
 
@@ -112,9 +112,7 @@ def _admission(opened: Database, options: argparse.Namespace) -> None:
     for result in results:
         _print(report.table(result, report.latencies(result)))
     for name, measure in (("throughput", report.throughput), ("root mean square latency", report.latency)):
-        print(
-            f"\nAdmission: rank correlation with the {name} that PostgreSQL shows in a session, and of its two sessions"
-        )
+        print(f"\nADMISSION: rank correlation with PostgreSQL's {name} of a session; ceiling: of its two sessions")
         for title, predicted in report.predictions(results, measure).items():
             _print(report.correlations(title, results, predicted, measure))
 
