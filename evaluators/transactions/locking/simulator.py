@@ -148,7 +148,8 @@ class _Simulation:
                     raise Refused("declined while nothing runs; start one of the pending transactions then")
                 return
             if choice not in shown:
-                raise Refused(f"transaction {choice} is not among the {len(shown)} pending ones")
+                some = ", ".join(map(str, shown[:3])) + (", ..." if len(shown) > 3 else "")
+                raise Refused(f"transaction {choice} is not among the {len(shown)} pending ones: {some}")
             self.pending.remove(choice)
             attempt = Attempt(choice, self.now, int(self.aborts[choice]) + 1, len(self.order))
             self.running[choice] = attempt
