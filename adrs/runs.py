@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from adrs.archive.locate import ARCHIVE, RUNS, archive_file
-from adrs.archive.lock import RunLock, holder
+from adrs.archive.lock import LOCK, RunLock, holder
 from adrs.archive.reader import ArchiveReader
 from adrs.archive.records import RunInfo
 from adrs.archive.store import Archive
@@ -33,7 +33,7 @@ from adrs.problem_file import check_seed, from_snapshot, load_problem, problem_h
 from adrs.proposers.base import Proposer
 from adrs.proposers.factory import build_proposer, describe_proposer
 from adrs.proposers.prepared import Recording
-from adrs.session import Options, Result, Session
+from adrs.session import LOG, Options, Result, Session
 
 ELITES = 8  # of an earlier run that a warm start takes
 
@@ -57,7 +57,7 @@ def evolve(
     is an earlier run whose elites fill the first slots, to be scored anew; a replay has its own first slots.
 
     Raises:
-        InputError: something of the input is wrong; nothing was written, unless the seed fails its own evaluation.
+        InputError: something of the input is wrong, or the seed fails its own evaluation; no run is left behind.
         Interrupted: stopped at once, before the seed had a score; `resume` goes on from there.
         AdrsError: the run had to stop; `resume` goes on from there.
     """
@@ -83,7 +83,13 @@ def evolve(
             with RunLock(directory):
                 _refuse_existing(directory)
                 archive = Archive.create(directory / ARCHIVE, info, problem.seed, train, warm)
-                return await Session(directory, archive, problem, author, executor, budget, options).run()
+                try:
+                    return await Session(directory, archive, problem, author, executor, budget, options).run()
+                except InputError:
+                    if archive.count_committed() == 0:  # the seed fails its own evaluation: nothing to go on with
+                        archive.close()
+                        _discard(directory)
+                    raise
 
     return asyncio.run(begin())
 
@@ -157,6 +163,14 @@ def _refuse_existing(directory: Path) -> None:
         tables = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'run'").fetchone()[0]
         if tables and db.execute("SELECT count(*) FROM run").fetchone()[0]:
             raise InputError(f"{directory}: holds a run already; `adrs resume -r {directory}` goes on with it")
+
+
+def _discard(directory: Path) -> None:
+    """Remove what a run has written, and the directory if that was all."""
+    for name in (ARCHIVE, f"{ARCHIVE}-wal", f"{ARCHIVE}-shm", LOG, LOCK):
+        (directory / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 def _required(budget: Budget, proposer: str) -> Budget:

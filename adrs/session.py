@@ -27,6 +27,7 @@ from adrs.sandbox.jail import SandboxMode
 from adrs.search import build_strategy
 from adrs.winner import Winner, choose_winner, leader
 
+LOG = "run.log"
 FINISHING = "stopping: finishing what is in flight; once more abandons it, and `adrs resume` takes it up again"
 ABANDONING = "stopping at once: `adrs resume` takes up what was in flight"
 
@@ -76,7 +77,7 @@ class Session:
     async def run(self) -> Result:
         """Evolve until a budget is reached, then let validation pick among the elites. Raises what the loop raises."""
         began = time.monotonic()
-        log = RunLog(self.directory / "run.log")
+        log = RunLog(self.directory / LOG)
         evolution = await self._evolution(log)
         for line in self._header():
             self.options.announce(line)

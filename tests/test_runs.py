@@ -217,6 +217,14 @@ def test_runs_begun_in_the_same_second_have_directories_of_their_own(
     assert evolve(problem, budget=Budget(candidates=1)).run.name == "jobs-20260102-030405-2"
 
 
+def test_a_seed_that_fails_leaves_no_run_behind(problem: Path, tmp_path: Path) -> None:
+    seed = problem.with_name("seed.py")
+    seed.write_text(seed.read_text().replace("urgency = 0.5 * waited", "urgency = 1 / 0"))
+    with pytest.raises(InputError, match="seed: crash under the problem's own limits: ZeroDivisionError"):
+        offline(problem, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_one_that_was_killed_before_it_began_is_no_run(problem: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     sqlite3.connect(tmp_path / "run/archive.sqlite").close()

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from adrs.errors import InputError
 
+LOCK = "run.lock"
 PATIENCE = 100  # attempts at a lock that nobody seems to hold, 10 ms apart
 
 
@@ -25,7 +26,7 @@ class RunLock:
         self._descriptor = -1
 
     def __enter__(self) -> RunLock:
-        self._descriptor = os.open(self.run / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(self.run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         for _ in range(PATIENCE):
             if _locked(self._descriptor):
                 break
@@ -61,7 +62,7 @@ def _locked(descriptor: int) -> bool:
 def holder(run: Path) -> int | None:
     """The process at work on a run, or None."""
     try:
-        descriptor = os.open(run / "run.lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(run / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
