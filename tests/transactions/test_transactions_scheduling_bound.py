@@ -89,7 +89,7 @@ def test_no_proven_optimum_is_below_it(benchmark: str, settings_: dict[str, int]
     exact = pytest.importorskip("evaluators.transactions.scheduling.exact", reason="needs ortools (the extra `test`)")
     for seed in range(2):
         used = footprints(generate(benchmark, 12, seed, **settings_))
-        solution = exact.solve(used, effort=20, hint=range(12))
+        solution = exact.solve(used, effort=2, hint=range(12))
         assert solution.optimal
         assert solution.makespan == makespan(used, solution.order)
         assert share * solution.makespan <= lower_bound(used) <= solution.makespan
@@ -100,6 +100,6 @@ def test_no_proven_optimum_is_below_it(benchmark: str, settings_: dict[str, int]
 def test_exact_solver_finds_the_exhaustive_optimum(transactions: list[Transaction]) -> None:
     exact = pytest.importorskip("evaluators.transactions.scheduling.exact", reason="needs ortools (the extra `test`)")
     used = footprints(transactions)
-    solution = exact.solve(used, effort=20, hint=range(len(used)))
+    solution = exact.solve(used, effort=2, hint=range(len(used)))
     assert solution.optimal
     assert solution.makespan == least_makespan(used)

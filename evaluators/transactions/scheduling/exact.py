@@ -28,7 +28,7 @@ class Solution:
 
 
 def solve(batch: Sequence[Footprint], effort: float, hint: Sequence[int]) -> Solution:
-    """Search from the order `hint`, repeatably: `effort` is in CP-SAT's deterministic time, about a second a unit."""
+    """Search from the order `hint`, repeatably: `effort` is in CP-SAT's deterministic time, some 20 seconds a unit."""
     model = cp_model.CpModel()
     known = makespan(batch, hint)
     starts = [model.new_int_var(0, known - one.length, "") for one in batch]
