@@ -17,7 +17,7 @@ from adrs.search.features import CODE_SIZE, no_metric
 
 PROBE_SALT = 1  # lists test workloads, which opens none of them
 EXCESS = 1e-9  # a score above its bound by more than this share is not rounding
-NOISE_STEPS = 6  # of the grid of times: a third of a time. A busy machine stays within three
+NOISE_STEPS = 6  # of the grid of times: a third of a time. On a busy machine measurements lie within 3 of their median
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,7 @@ class Stopwatch:
         Raises:
             HouseError: the reference fails.
         """
-        tape = _Tape()
-        run = perform(source, lambda policy: self._evaluator.run(workload, _Recorder(policy, tape)))
+        run, tape = self._record(perform, source, workload)
         if run.evaluation.status != "ok":
             return run
         ratios: list[float] = []
@@ -91,17 +90,19 @@ class Stopwatch:
         metrics = self._evaluator.timed(workload, run.evaluation.metrics, seconds)
         return replace(run, evaluation=Evaluation("ok", metrics, seconds=seconds))
 
+    def _record(self, perform: Perform, source: str, workload: Workload) -> tuple[Play, _Tape]:
+        tape = _Tape()
+        return perform(source, lambda policy: self._evaluator.run(workload, _Recorder(policy, tape))), tape
+
     def _reference_seconds(self, perform: Perform) -> float:
         reference = self._evaluator.reference
         if self._tape is None:
-            tape = _Tape()
-            _passed(
-                perform(
-                    reference.source, lambda policy: self._evaluator.run(reference.workload, _Recorder(policy, tape))
-                )
-            )
+            run, tape = self._record(perform, reference.source, reference.workload)
+            _require_ok(run)
             self._tape = tape
-        return _passed(perform(reference.source, self._tape.replay)).cpu_seconds
+        played = perform(reference.source, self._tape.replay)
+        _require_ok(played)
+        return played.cpu_seconds
 
 
 def coarse(seconds: float) -> float:
@@ -117,11 +118,10 @@ def steps(seconds: float) -> int:
     return round(math.log1p(max(seconds, 0.0) / SHORT_SECONDS) / math.log(STEP))
 
 
-def _passed(play: Play) -> Play:
+def _require_ok(play: Play) -> None:
     if play.evaluation.status != "ok":
         reason = f"{play.evaluation.status}: {play.evaluation.error}"
         raise HouseError("evaluator_error", f"the reference policy of the timed evaluator fails: {reason}")
-    return play
 
 
 @dataclass(frozen=True)
