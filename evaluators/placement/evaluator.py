@@ -16,6 +16,7 @@ from adrs.evaluation.preparation import code_digest, remembered
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload
 from evaluators.placement.bound import lowest_pressure
 from evaluators.placement.fleet import Floats, Ints, check_placement
+from evaluators.placement.recording import Recording
 from evaluators.placement.timeline import Cluster, simulate, stay
 from evaluators.placement.traffic import make_cluster
 from evaluators.placement.workloads import list_workloads, scenario_of
@@ -36,20 +37,29 @@ class Case:
 
     def gap_closed(self, pressure: float) -> float:
         """Share of the gap between never moving and the bound; at most 1, negative above the initial placement's."""
-        return (self.unmoved - pressure) / max(self.unmoved - self.bound, SMALLEST_GAP * self.unmoved)
+        gap = max(self.unmoved - self.bound, SMALLEST_GAP * self.unmoved)
+        return (self.unmoved - pressure) / gap if gap else 0.0  # nothing was ever asked for
 
 
 class ModelPlacement:
-    """Policies that place LLMs on shared GPUs, period after period, while their request rates drift."""
+    """Policies that place LLMs on shared GPUs, period after period, while their request rates drift.
+
+    Args:
+        recording: Score on a recorded cluster instead of the synthetic ones; see `evaluators.placement.recording`.
+
+    Raises:
+        InputError: a recording that cannot be used.
+    """
 
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
 
-    def __init__(self) -> None:
+    def __init__(self, recording: dict[str, Any] | None = None) -> None:
+        self._recording = None if recording is None else Recording.from_options(recording)
         self._cases: dict[str, Case] = {}
 
     def workloads(self, split: Split, salt: int) -> Sequence[Workload]:
-        """See `evaluators.placement.workloads`."""
-        return list_workloads(split, salt)
+        """See `evaluators.placement.workloads`; of a recording, its spans reserved for the split."""
+        return list_workloads(split, salt) if self._recording is None else self._recording.workloads(split)
 
     def run(self, workload: Workload, policy: Policy) -> Metrics:
         """Simulate the cluster with the policy; see `timeline`.
@@ -94,6 +104,8 @@ class ModelPlacement:
         return self._cases[workload.hash]
 
     def _prepared(self, parameters: Mapping[str, Any]) -> Case:
+        if self._recording is not None:
+            return _case_of(self._recording.cluster(parameters))
         case: Case = _generated(json.dumps(parameters, sort_keys=True), CODE, VERSIONS)
         return case
 

@@ -114,7 +114,7 @@ def simulate(cluster: Cluster, plan: Planner) -> Result:
         late += lived.late
         moved += float(moving.sum())
         moved_gb += float(fleet.weights[moving].sum())
-    arrived = float(trace.rates[1:].sum()) * trace.stretch_seconds
+    arrived = float(trace.rates[1:].sum()) * trace.stretch_seconds or 1.0
     periods = trace.periods
     return Result(
         pressure / periods, moved / periods, moved_gb / periods, late / arrived, waited / arrived, state.waiting
