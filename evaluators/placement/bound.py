@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import highspy
+import highspy  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 
@@ -183,7 +183,7 @@ def _pack(fleet: Fleet, demand: Floats, pressure: float, nodes: int) -> Ints | _
 
 
 def _solver(nodes: int) -> highspy.Highs:
-    solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver = highspy.Highs()
     for option, value in {"output_flag": False, "threads": 1, "mip_max_nodes": nodes, **NO_HEURISTICS}.items():
         solver.setOptionValue(option, value)
     return solver

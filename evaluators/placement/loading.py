@@ -10,8 +10,8 @@ order from disk, "cached" the same one again from memory. Starting the engine an
 from __future__ import annotations
 
 SECONDS_PER_GB: dict[str, float] = {
-    "sllm-cached": 0.0182,
-    "sllm-disk": 0.0461,
-    "safetensors-cached": 0.172,
-    "safetensors-disk": 0.290,
+    "sllm-cached": 0.0181,
+    "sllm-disk": 0.0493,
+    "safetensors-cached": 0.173,
+    "safetensors-disk": 0.287,
 }

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model
-from placement_cases import fleet, placements, random_cluster, random_placement
+from placement_cases import fleet, placements, policy, random_cluster, random_placement
 
+from adrs.testing.direct import DirectPolicy
 from evaluators.placement.bound import lowest_pressure
+from evaluators.placement.clairvoyant import clairvoyant_pressure
 from evaluators.placement.evaluator import bound_pressure
-from evaluators.placement.fleet import RESERVE, Fleet, Floats
+from evaluators.placement.fleet import RESERVE, Fleet, Floats, Ints, check_placement
 from evaluators.placement.timeline import simulate
 
 SETTINGS = settings(deadline=None, max_examples=8, derandomize=True)
@@ -89,3 +91,25 @@ def test_no_sequence_of_answers_beats_the_bound(seed: int) -> None:
         ),
     )
     assert clairvoyant.pressure >= bound
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bound_clairvoyant_plan_and_policies_are_in_order(seed: int) -> None:
+    """On clusters small enough for every plan: bound <= best plan with its moves <= any policy, never moving too."""
+    cluster = random_cluster(seed, models=5, gpus=2, periods=4, stretch=30)
+    best = clairvoyant_pressure(cluster)
+    assert bound_pressure(cluster) <= best * (1 + 1e-9)
+    made = cluster.fleet
+    for name in ("never_move", "greedy", "prism", "static_optimum"):
+        called = policy(name)
+
+        def plan(rates: Floats, now: Ints, called: DirectPolicy = called) -> Ints:
+            arguments = (rates, made.slo, made.weights, made.load_seconds, made.memory, now, 90.0)
+            return check_placement(called.call("place", *arguments), made)
+
+        assert simulate(cluster, plan).pressure >= best * (1 - 1e-9)
+
+
+def test_clairvoyant_plan_refuses_periods_too_short_for_it() -> None:
+    with pytest.raises(ValueError, match="take longer periods"):
+        clairvoyant_pressure(random_cluster(0, models=3, gpus=2, periods=1, stretch=1))
