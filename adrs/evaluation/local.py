@@ -152,6 +152,7 @@ def evaluate(
     limits: Limits = _DEFAULT_LIMITS,
     sandbox: SandboxMode = "auto",
     salt: int = 0,
+    timed: bool = False,
 ) -> list[tuple[Listed, Evaluation]]:
     """Evaluate one source on all workloads of a split, one after the other; for scripts and tests.
 
@@ -159,7 +160,7 @@ def evaluate(
     """
 
     async def run() -> list[tuple[Listed, Evaluation]]:
-        executor = LocalExecutor(spec, 1, sandbox)
+        executor = LocalExecutor(spec, 1, sandbox, timed=timed)
         try:
             listed = await executor.workloads(split, salt)
             return [(workload, await executor.submit(source, workload, limits)) for workload in listed]
