@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from placement_cases import ROOT, policy
 
@@ -22,7 +23,7 @@ from adrs.testing.direct import DirectPolicy
 from evaluators.placement import ModelPlacement
 from evaluators.placement.fleet import RESERVE
 from evaluators.placement.loading import SECONDS_PER_GB
-from evaluators.placement.traffic import Scenario, make_cluster
+from evaluators.placement.traffic import WANDER, WANDER_SECONDS, Scenario, make_cluster
 from evaluators.placement.workloads import FAMILIAR, SHIFTED, scenario_of
 
 
@@ -150,11 +151,34 @@ def test_a_misfit_is_named(evaluator: ModelPlacement) -> None:
         evaluator.run(workload, heap)
 
 
+def measured(name: str) -> Path:
+    """A folder of published measurements, or skip."""
+    folder = Path(os.environ.get("ADRS_SHARED_DATA", ROOT.parent / "shared" / "data")) / name
+    if not folder.is_dir():
+        pytest.skip(f"no measurements at {folder}; set ADRS_SHARED_DATA")
+    return folder
+
+
+@pytest.mark.slow  # seconds of reading
+def test_popularity_and_wandering_are_those_of_servegens_clients() -> None:
+    folder = measured("servegen")
+    exponents = {}
+    for pool in ("language_m-large", "language_m-mid", "reason_deepseek-r1", "multimodal_mm-image"):
+        clients = pd.read_csv(folder / f"{pool}_clients.csv.gz")
+        table = clients.pivot_table(index="window_start_s", columns="client", values="rate_rps", fill_value=0.0)
+        busiest = table.sum().sort_values(ascending=False)[:24]
+        exponents[pool] = -np.polyfit(np.log(np.arange(1, 25)), np.log(busiest), 1)[0]
+        if pool == "language_m-large":
+            rates = table[busiest.index].to_numpy()
+            asked = (rates[1:] > 0) & (rates[:-1] > 0)
+            changes = [np.log(b[on] / a[on]) for a, b, on in zip(rates.T[:, :-1], rates.T[:, 1:], asked.T, strict=True)]
+            median_change = median(float(np.std(change)) for change in changes if len(change) > 20)
+    assert [round(exponent, 1) for exponent in exponents.values()] == [1.1, 1.1, 1.0, 1.3]
+    assert median_change == pytest.approx(WANDER * np.sqrt(2 * (1 - np.exp(-600 / WANDER_SECONDS))), rel=0.1)
+
+
 def test_loading_rates_are_those_of_the_measurements() -> None:
-    shared = Path(os.environ.get("ADRS_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    path = shared / "serverlessllm_loading" / "loading_times.csv"
-    if not path.exists():
-        pytest.skip(f"no measured loading times at {path}; set ADRS_SHARED_DATA")
+    path = measured("serverlessllm_loading") / "loading_times.csv"
     sizes = {
         "meta-llama/Llama-3.1-8B": 16.06,
         "Qwen/Qwen3-32B": 65.52,
