@@ -21,10 +21,6 @@ def latency(figures: Figures) -> float:
     return figures.latency
 
 
-def aborts(figures: Figures) -> float:
-    return figures.aborts
-
-
 def table(result: Result, extra: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """A line a contender; `extra` holds further columns, [contenders] texts under each head.
 
