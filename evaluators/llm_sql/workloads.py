@@ -7,15 +7,14 @@ shows.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 
-VALIDATION_SEEDS = 3
-TEST_SEEDS = 3
+INSTANCES = Instances(validation=3)  # of each regime
 
 # A cache of H100 memory holds some 430,000 tokens of Llama-3.1-8B's keys and values (128 KiB each, 56 GB besides the
 # weights), about a twelfth of the 15,000 rows of 300 to 400 tokens that the studied tables have. Tables here are
@@ -61,25 +60,11 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """The generated tables of a split, cheapest first."""
-    regimes = FAMILIAR | SHIFTED if split == "test" else FAMILIAR
-    return [
-        Workload(f"{regime}-{seed}", regime, f"{regime}-{seed}", asdict(scenario) | {"seed": seed})
-        for regime, scenario in regimes.items()
-        for seed in _seeds(split, salt, regime)
-    ]
+    return list_generated("llm_sql", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES)
 
 
-def _seeds(split: Split, salt: int, regime: str) -> list[int]:
-    """One seed for train, others for validation; for test above those and by the salt."""
-    if split == "train":
-        return [_draw(f"train:{regime}", 10_000)]
-    if split == "validation":
-        return [_draw(f"validation:{regime}:{index}", 10_000) for index in range(VALIDATION_SEEDS)]
-    return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(TEST_SEEDS)]
-
-
-def _draw(key: str, below: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"llm_sql:{key}".encode()).digest()[:8], "big") % below
+def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
+    return asdict(scenario) | {"seed": seed}
 
 
 def scenario_of(parameters: Mapping[str, Any]) -> Scenario:

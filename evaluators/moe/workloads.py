@@ -7,16 +7,15 @@ never shows.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
+from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 from evaluators.moe.traffic import Drift, Scenario, Serving
 
-VALIDATION_SEEDS = 4  # instances of each regime in the validation split: train has one, which is soon learned by heart
-TEST_SEEDS = 3  # in the test split
+INSTANCES = Instances()  # of each regime; train's one is soon learned by heart, so validation has more
 TEST_CLUSTERS = 24  # at least so many instances, also where few regimes are left
 
 
@@ -51,27 +50,14 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int, models: tuple[str, ...] | None) -> list[Workload]:
     """The synthetic workloads of a split, cheapest first; of all models, or of those named."""
-    regimes = FAMILIAR | SHIFTED if split == "test" else FAMILIAR
-    kept = {name: scenario for name, scenario in regimes.items() if models is None or scenario.model in models}
-    return [
-        Workload(f"{regime}-{seed}", regime, f"{regime}-{seed}", _parameters(scenario, seed))
-        for regime, scenario in kept.items()
-        for seed in _seeds(split, salt, regime, len(kept))
-    ]
+    familiar, shifted = _of_models(FAMILIAR, models), _of_models(SHIFTED, models)
+    tests = max(INSTANCES.test, -(-TEST_CLUSTERS // max(1, len(familiar) + len(shifted))))
+    instances = replace(INSTANCES, test=tests)
+    return list_generated("moe", split, salt, familiar, shifted, _parameters, instances)
 
 
-def _seeds(split: Split, salt: int, regime: str, regimes: int) -> list[int]:
-    """One seed for train, others for validation; for test as many as are needed, above those and by the salt."""
-    if split == "train":
-        return [_draw(f"train:{regime}", 10_000)]
-    if split == "validation":
-        return [_draw(f"validation:{regime}:{index}", 10_000) for index in range(VALIDATION_SEEDS)]
-    instances = max(TEST_SEEDS, -(-TEST_CLUSTERS // regimes))
-    return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(instances)]
-
-
-def _draw(key: str, below: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"moe:{key}".encode()).digest()[:8], "big") % below
+def _of_models(regimes: Mapping[str, Scenario], models: tuple[str, ...] | None) -> dict[str, Scenario]:
+    return {name: scenario for name, scenario in regimes.items() if models is None or scenario.model in models}
 
 
 def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:

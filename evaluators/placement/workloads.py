@@ -6,16 +6,15 @@ fixed seeds; test draws its seeds from the salt, and adds regimes whose cluster,
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 from evaluators.placement.traffic import Scenario
 
-VALIDATION_SEEDS = 4  # instances of each regime; train has one
-TEST_SEEDS = 3
+INSTANCES = Instances()  # of each regime
 
 _H100_4 = (80,) * 4
 _H100_8 = (80,) * 8
@@ -40,25 +39,11 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """The synthetic workloads of a split, cheapest first."""
-    regimes = FAMILIAR | SHIFTED if split == "test" else FAMILIAR
-    return [
-        Workload(f"{regime}-{seed}", regime, f"{regime}-{seed}", asdict(scenario) | {"seed": seed})
-        for regime, scenario in regimes.items()
-        for seed in _seeds(split, salt, regime)
-    ]
+    return list_generated("placement", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES)
 
 
-def _seeds(split: Split, salt: int, regime: str) -> list[int]:
-    """One seed for train, others for validation; those of test lie above them and come from the salt."""
-    if split == "train":
-        return [_draw(f"train:{regime}", 10_000)]
-    if split == "validation":
-        return [_draw(f"validation:{regime}:{index}", 10_000) for index in range(VALIDATION_SEEDS)]
-    return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(TEST_SEEDS)]
-
-
-def _draw(key: str, below: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"placement:{key}".encode()).digest()[:8], "big") % below
+def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
+    return asdict(scenario) | {"seed": seed}
 
 
 def scenario_of(parameters: Mapping[str, Any]) -> Scenario:

@@ -6,18 +6,18 @@ and validation use fixed seeds; test draws its seeds from the salt, and adds reg
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 from evaluators.transactions.admission.arrivals import Process, Traffic
 from evaluators.transactions.generators import generate
 from evaluators.transactions.locking.outcome import Floats
 from evaluators.transactions.transaction import Transaction
 
-TRAIN_SEEDS, VALIDATION_SEEDS, TEST_SEEDS = 2, 4, 3  # instances of each regime
+INSTANCES = Instances(train=2)  # of each regime
 
 
 @dataclass(frozen=True)
@@ -55,24 +55,11 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """Train and validation show the familiar regimes; test shows all."""
-    regimes = FAMILIAR | SHIFTED if split == "test" else FAMILIAR
-    return [
-        Workload(f"{regime}-{seed}", regime, f"{regime}-{seed}", asdict(scenario) | {"seed": seed})
-        for regime, scenario in regimes.items()
-        for seed in _seeds(split, salt, regime)
-    ]
+    return list_generated("admission", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES)
 
 
-def _seeds(split: Split, salt: int, regime: str) -> list[int]:
-    """Fixed ones for train, others for validation; for test above those and by the salt."""
-    if split != "test":
-        instances = TRAIN_SEEDS if split == "train" else VALIDATION_SEEDS
-        return [_draw(f"{split}:{regime}:{index}", 10_000) for index in range(instances)]
-    return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(TEST_SEEDS)]
-
-
-def _draw(key: str, below: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"admission:{key}".encode()).digest()[:8], "big") % below
+def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
+    return asdict(scenario) | {"seed": seed}
 
 
 def instance(scenario: Scenario, commit: float) -> tuple[list[Transaction], Floats]:

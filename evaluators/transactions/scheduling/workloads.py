@@ -8,16 +8,14 @@ are left out (SmallBank's usual ones).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 
-TRAIN_SEEDS = 2  # instances of each regime
-VALIDATION_SEEDS = 4
-TEST_SEEDS = 3
+INSTANCES = Instances(train=2)  # of each regime
 
 
 @dataclass(frozen=True)
@@ -55,21 +53,4 @@ SHIFTED: dict[str, Regime] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """The workloads of a split, cheapest regimes first; the salt matters to test alone."""
-    regimes = FAMILIAR | (SHIFTED if split == "test" else {})
-    return [
-        Workload(f"{name}-{seed}", name, f"{name}-{seed}", regime.parameters(seed))
-        for name, regime in regimes.items()
-        for seed in _seeds(split, salt, name)
-    ]
-
-
-def _seeds(split: Split, salt: int, regime: str) -> list[int]:
-    """Those of test lie above those of train and validation."""
-    if split == "test":
-        return [10_000 + _draw(f"{salt}:{regime}:{index}", 2_000_000_000) for index in range(TEST_SEEDS)]
-    count = TRAIN_SEEDS if split == "train" else VALIDATION_SEEDS
-    return [_draw(f"{split}:{regime}:{index}", 10_000) for index in range(count)]
-
-
-def _draw(key: str, below: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"transactions:{key}".encode()).digest()[:8], "big") % below
+    return list_generated("transactions", split, salt, FAMILIAR, SHIFTED, Regime.parameters, INSTANCES)
