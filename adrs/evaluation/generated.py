@@ -39,7 +39,7 @@ def list_generated(
     """The workloads of a split in the order of the regimes; each is a cluster of its own.
 
     Train and validation show the familiar regimes with fixed seeds; test shows the shifted ones too, with seeds drawn
-    from the salt. `domain` keeps the seeds of two domains apart, `parameters` makes a workload's of a regime and a seed.
+    from the salt. `domain` keeps the seeds of two domains apart, `parameters` makes a workload's of regime and seed.
     """
     regimes = {**familiar, **shifted} if split == "test" else familiar
     return [
