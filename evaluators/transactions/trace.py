@@ -49,12 +49,13 @@ class Trace:
         self._recorded = recorded
         self._size = size
         self._digest = hashlib.sha256(repr(recorded).encode()).hexdigest()[:16]  # another file is another workload
-        for split in PARTS:
-            self._check(split)
+        self._check()
 
     @classmethod
     def from_options(cls, given: Mapping[str, Any]) -> Trace:
         """Check the options and read the file. Raises InputError for either."""
+        if not isinstance(given, Mapping):
+            raise InputError(f"options.trace: expected {{file: ..., batch: ...}}, got {given!r}")
         for name in given:
             if name not in ("file", "batch"):
                 raise InputError(f"options.trace: unknown key {name!r}; expected file, batch")
@@ -98,16 +99,19 @@ class Trace:
         begin, end = (len(self._recorded) * part // 100 for part in PARTS[split])
         return range(begin, end - self._size + 1, self._size)
 
-    def _check(self, split: Split) -> None:
-        batches, least = len(self._starts(split)), LEAST_BATCHES[split]
-        if batches < least:
-            begin, end = PARTS[split]
-            needed = -(-least * self._size * 100 // (end - begin)) + 1
-            raise InputError(
-                f"{self._file}: the {end - begin} % of {len(self._recorded)} transactions for {split} hold {batches} "
-                f"batches of {self._size}; {least} are needed: record about {needed} transactions or lower "
-                "options.trace.batch"
-            )
+    def _check(self) -> None:
+        needed = max(
+            -(-least * self._size * 100 // (end - begin)) + 1
+            for (begin, end), least in ((PARTS[split], LEAST_BATCHES[split]) for split in PARTS)
+        )
+        for split, (begin, end) in PARTS.items():
+            batches, least = len(self._starts(split)), LEAST_BATCHES[split]
+            if batches < least:
+                raise InputError(
+                    f"{self._file}: the {end - begin} % of {len(self._recorded)} transactions for {split} hold "
+                    f"{batches} batches of {self._size}; at least {least} needed: record about {needed} transactions "
+                    "or lower options.trace.batch"
+                )
 
 
 def read_trace(file: str) -> list[Recorded]:
@@ -117,11 +121,13 @@ def read_trace(file: str) -> list[Recorded]:
         InputError: unreadable, or a line that is no transaction.
     """
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{file}: cannot read the trace: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{file}: the trace is not UTF-8 text; expected JSON lines") from None
+    except ValueError as error:  # a name that no file can have
+        raise InputError(f"options.trace.file: {file!r}: {error}") from None
     lines = enumerate(text.split("\n"), start=1)
     return [_recorded(f"{file}:{number}", line) for number, line in lines if line.strip()]
 
@@ -129,13 +135,13 @@ def read_trace(file: str) -> list[Recorded]:
 def _recorded(where: str, line: str) -> Recorded:
     try:
         data = json.loads(line)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # an integer of thousands of digits is a bare ValueError
         raise InputError(f"{where}: not JSON; expected one transaction a line, like {EXPECTED}") from None
     if not isinstance(data, dict) or not isinstance(data.get("ops"), list) or not data["ops"]:
         raise InputError(f"{where}: expected an object with a list 'ops' of at least one operation, like {EXPECTED}")
     kind = data.get("kind", "transaction")
-    if not isinstance(kind, str):
-        raise InputError(f"{where}: kind: expected a text, got {json.dumps(kind)}")
+    if not isinstance(kind, str) or any("\ud800" <= letter <= "\udfff" for letter in kind):  # halves of a character
+        raise InputError(f"{where}: kind: expected a text, got {_short(kind)}")
     operations = (_operation(f"{where}: ops[{index}]", one) for index, one in enumerate(data["ops"]))
     return Recorded(kind, tuple(operations))
 

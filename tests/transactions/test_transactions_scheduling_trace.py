@@ -78,6 +78,11 @@ def test_keys_are_texts_or_integers_and_kind_may_lack(tmp_path: Path) -> None:
     assert one.operations == ((1, False), ("1", True), (-5, True))
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"ops": [["r", 1]]}\n', encoding="utf-8-sig")
+    assert len(read_trace(str(tmp_path / "t.jsonl"))) == 1
+
+
 def test_another_file_makes_other_workloads(tmp_path: Path) -> None:
     file = write_trace(tmp_path / "a.jsonl", 1200)
     other = tmp_path / "b.jsonl"
@@ -94,6 +99,8 @@ def test_another_file_makes_other_workloads(tmp_path: Path) -> None:
     [
         ("{", ":2: not JSON; expected one transaction a line, like"),
         ("[" * 100_000, ":2: not JSON"),
+        ('{"ops": [["r", ' + "9" * 5000 + "]]}", ":2: not JSON"),
+        ('{"kind": "\\ud800", "ops": [["r", 1]]}', ':2: kind: expected a text, got "\\ud800"'),
         ("[]", ":2: expected an object with a list 'ops' of at least one operation"),
         ('{"ops": []}', ":2: expected an object with a list 'ops' of at least one operation"),
         ('{"kind": 3, "ops": [["r", 1]]}', ":2: kind: expected a text, got 3"),
@@ -124,10 +131,12 @@ def test_wrong_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
         ({"file": "none.jsonl"}, "none.jsonl: cannot read the trace: No such file or directory"),
         ({"file": "none.jsonl", "batch": True}, "options.trace.batch: expected an integer of at least 2, got True"),
         ({"file": "none.jsonl", "batch": 1}, "options.trace.batch: expected an integer of at least 2, got 1"),
+        ({"file": "none\0.jsonl"}, "options.trace.file: 'none\\x00.jsonl': embedded null byte"),
+        ("trace.jsonl", "options.trace: expected {file: ..., batch: ...}, got 'trace.jsonl'"),
         ({"file": "none.jsonl", "size": 1}, "options.trace: unknown key 'size'; expected file, batch"),
     ],
 )
-def test_wrong_options_are_input_errors(options: dict[str, Any], message: str) -> None:
+def test_wrong_options_are_input_errors(options: Any, message: str) -> None:
     with pytest.raises(InputError) as refusal:
         TransactionScheduling(trace=options)
     assert str(refusal.value) == message
@@ -138,7 +147,7 @@ def test_too_short_a_trace_says_how_much_is_needed(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refusal:
         TransactionScheduling(trace={"file": file, "batch": 50})
     assert str(refusal.value) == (
-        f"{file}: the 20 % of 1000 transactions for test hold 4 batches of 50; 24 are needed: "
+        f"{file}: the 20 % of 1000 transactions for test hold 4 batches of 50; at least 24 needed: "
         "record about 6001 transactions or lower options.trace.batch"
     )
 
@@ -146,7 +155,7 @@ def test_too_short_a_trace_says_how_much_is_needed(tmp_path: Path) -> None:
 def test_an_empty_or_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="of 0 transactions for train hold 0 batches"):
+    with pytest.raises(InputError, match=r"of 0 transactions for train hold 0 batches of 100.* record about 12001 "):
         TransactionScheduling(trace={"file": str(tmp_path / "empty")})
     with pytest.raises(InputError, match="not UTF-8 text; expected JSON lines"):
         TransactionScheduling(trace={"file": str(tmp_path / "binary")})
