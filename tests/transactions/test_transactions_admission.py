@@ -187,9 +187,11 @@ def test_a_recorded_trace_stands_in_for_generated_streams(tmp_path: Path) -> Non
     ("wrong", "message"),
     [
         ({"rate": 3}, "options.trace: unknown key 'rate'; expected file, batch, executors, load, arrivals"),
-        ({"executors": 0}, "options.trace.executors: expected an integer of at least 1, got 0"),
+        ({"executors": 0}, "options.trace.executors: expected an integer from 1 to 10000, got 0"),
+        ({"executors": 10**400}, "options.trace.executors: expected an integer from 1 to 10000"),
         ({"executors": True}, "options.trace.executors"),
-        ({"load": 0}, "options.trace.load: expected a number above 0"),
+        ({"load": 0}, "options.trace.load: expected a number from 0.01 to 10, got 0"),
+        ({"load": 1e-300}, "options.trace.load: expected a number from 0.01 to 10"),
         ({"load": float("nan")}, "options.trace.load"),
         ({"arrivals": "steady"}, "options.trace.arrivals: expected poisson or bursty, got 'steady'"),
         ({"arrivals": []}, "options.trace.arrivals"),
@@ -201,6 +203,12 @@ def test_wrong_options_are_input_errors(tmp_path: Path, wrong: dict[str, Any], m
         TransactionAdmission(trace={"file": write_trace(tmp_path, 600), "batch": 5} | wrong)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("wrong", [3, "trace.jsonl", ["file"]])
+def test_options_that_are_no_mapping_are_input_errors(wrong: Any) -> None:
+    with pytest.raises(InputError, match="options.trace: expected the keys file, batch, executors, load, arrivals, got"):
+        TransactionAdmission(trace=wrong)
 
 
 def test_hostile_answers_gain_nothing() -> None:

@@ -158,7 +158,11 @@ def test_admission_by_rank_and_the_window() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "message"),
-    [(7, "transaction 7 is not among the 3 pending ones: 0, 1, 2"), (None, "declined while nothing runs"), (-5, "not among")],
+    [
+        (7, "transaction 7 is not among the 3 pending ones: 0, 1, 2"),
+        (None, "declined while nothing runs"),
+        (-5, "not among"),
+    ],
 )
 def test_refuses_what_is_not_pending_and_a_clock_that_stops(answer: int | None, message: str) -> None:
     with pytest.raises(Refused, match=message):

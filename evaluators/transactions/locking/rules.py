@@ -21,7 +21,8 @@ class Rules:
         first_updater_wins: Whether a write aborts if its key was committed by another since the transaction started.
         deadlock_timeout: None: a deadlock is broken as it arises and the youngest of its transactions (the last to
             have arrived, whatever its retries) aborts, so the oldest running never does and time always brings a
-            commit. Otherwise: a transaction that has waited so long looks once, and aborts if it is in a deadlock.
+            commit. Otherwise: a transaction that has waited so long looks once, and aborts if it is in a deadlock;
+            without a back-off, retries can then meet in the same deadlock for ever (`simulate` gives up).
     """
 
     operation: float = 1.0

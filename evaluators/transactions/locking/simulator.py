@@ -10,10 +10,13 @@ from functools import partial
 
 import numpy as np
 
+from adrs.errors import AdrsError
 from evaluators.transactions.locking.locks import LockTable
 from evaluators.transactions.locking.outcome import Floats, Outcome
 from evaluators.transactions.locking.rules import Rules
 from evaluators.transactions.transaction import Transaction
+
+MOST_FRUITLESS = 10_000  # aborts without a commit between them, where nothing but luck ends a series of deadlocks
 
 
 @dataclass(eq=False, slots=True)
@@ -80,6 +83,8 @@ def simulate(
     Raises:
         Refused: `choose` names a transaction that it was not shown, or declines while nothing runs: without that rule
             it could stop the clock.
+        AdrsError: Transactions abort each other for ever, as they can if deadlocks are broken after a timeout and the
+            back-off is 0: their retries meet as they met before. Breaking them by age always brings a commit.
         ValueError: Arrivals that fall, empty transactions or no executor.
     """
     if not len(transactions) == len(arrivals) > 0 or not all(map(len, transactions)):
@@ -114,6 +119,7 @@ class _Simulation:
         self.aborts = np.zeros(len(transactions), dtype=np.int64)
         self.granted: list[tuple[float, ...]] = [()] * len(transactions)
         self.deadlocks = 0
+        self.fruitless = 0  # aborts since the last commit
         self.work = self.wasted = self.blocked = 0.0
 
     def run(self) -> Outcome:
@@ -191,6 +197,7 @@ class _Simulation:
         transaction = self.transactions[attempt.id]
         self.work += self.rules.commit
         self.order.append(attempt.id)
+        self.fruitless = 0
         self.committed[attempt.id] = self.now
         self.granted[attempt.id] = tuple(attempt.granted)
         written = [key for key, write in zip(transaction.keys, transaction.writes, strict=True) if write]
@@ -202,6 +209,9 @@ class _Simulation:
         self._stop_waiting(attempt)
         self.wasted += attempt.position * self.rules.operation
         self.aborts[attempt.id] += 1
+        self.fruitless += 1
+        if self.rules.deadlock_timeout is not None and self.fruitless == MOST_FRUITLESS:
+            raise AdrsError(f"{MOST_FRUITLESS} aborts without a commit: retries meet for ever; give them a back-off")
         delay = self.rules.backoff * attempt.number
         self._at(self.now + delay, partial(self._arrive, attempt.id))
         self._end(attempt)
