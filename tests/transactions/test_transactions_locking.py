@@ -90,6 +90,13 @@ def test_cycles_of_three_and_of_upgrades() -> None:
     assert upgrades.committed.tolist() == [3.0, 6.0]
 
 
+def test_a_request_that_closes_two_cycles_costs_a_victim_of_each() -> None:
+    """At 1 both readers of a wait for the first, which at 2 asks for a: both abort and are back at 4."""
+    outcome = run("wb wc wa", "ra wb", "ra wc")
+    assert outcome.aborts.tolist() == [0, 1, 1]
+    assert outcome.committed.tolist() == [4.0, 7.0, 7.0]
+
+
 def test_backoff_grows_with_each_abort() -> None:
     """2 and 0 deadlock at 1, so 2 is back at 1 + 2; 2 and 1 deadlock at 6, so 2 is back at 6 + 4."""
     outcome = run("wa wb", "rc rc rc rc wd rc we", "wb wa we wd")
