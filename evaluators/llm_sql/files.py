@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ def from_frame(frame: pd.DataFrame) -> Table:
 
 def _csv(file: str, path: Path) -> Table:
     try:
+        csv.field_size_limit(sys.maxsize)  # a document may be one cell; by default 131,072 characters
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             columns = tuple(next(reader, ()))
@@ -64,13 +66,15 @@ def _parquet(file: str, path: Path) -> Table:
     except OSError as error:
         raise InputError(f"{file}: cannot read the table: {error.strerror or error}") from None
     except ValueError as error:
-        raise InputError(f"{file}: not Parquet: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{file}: cannot read it as Parquet: {str(error).splitlines()[0]}") from None
 
 
 def _check_names(file: str, columns: Sequence[str]) -> None:
     """Names that are told apart at the start of a line `name: value`."""
     if not columns:
         raise InputError(f"{file}:1: expected a header with the names of the columns")
+    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+        raise InputError(f"{file}:1: one column, named {columns[0]!r}; expected commas between columns")
     for index, name in enumerate(columns):
         if not name.strip():
             raise InputError(f"{file}:1: column {index + 1} has no name")

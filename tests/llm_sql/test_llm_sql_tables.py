@@ -45,11 +45,17 @@ def test_csv_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert read_table(file) == Table(("id", "text"), (("007", "two\nlines, one cell"), ("1.50", "")))
 
 
+def test_a_cell_may_be_a_document(tmp_path: Path) -> None:
+    text = "word " * 50_000
+    assert read_table(write(tmp_path, f"id,text\n1,{text}\n2,\n")).rows == (("1", text), ("2", ""))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a,b\n1,2\n1,2,3\n", "table.csv:3: expected 2 cells, got 3"),
         ("", "table.csv:1: expected a header"),
+        ("a;b\n1;2\n1;2\n", "table.csv:1: one column, named 'a;b'; expected commas"),
         ("a,a\n1,2\n1,2\n", "table.csv:1: two columns are named 'a'"),
         ("a,\n1,2\n1,2\n", "table.csv:1: column 2 has no name"),
         ("a,b: c\n1,2\n1,2\n", "table.csv:1: column name 'b: c' holds ': '"),
@@ -81,7 +87,7 @@ def test_parquet_gives_the_same_table_as_csv(tmp_path: Path) -> None:
     file = write(tmp_path, "n,text,gap\n1,one,\n2,two,3\n")
     pd.read_csv(file).to_parquet(tmp_path / "table.parquet")
     assert read_table(str(tmp_path / "table.parquet")) == read_table(file)
-    assert "not Parquet: " in refusal(file=write(tmp_path, "n,text\n", "broken.parquet"))
+    assert "cannot read it as Parquet: " in refusal(file=write(tmp_path, "n,text\n", "broken.parquet"))
     assert "cannot read the table: " in refusal(file=str(tmp_path / "none.parquet"))
 
 
