@@ -10,6 +10,7 @@ import math
 import random
 
 WORK = 3_000_000  # moves times steps of an evaluation
+MOST_MOVES = 20_000  # in batches so small that all else of a move takes longer than its evaluation
 SWAP = 0.3  # share of the moves that swap; the others insert
 HOT = 0.005  # first temperature, as a share of the first makespan
 
@@ -17,7 +18,7 @@ HOT = 0.005  # first temperature, as a share of the first makespan
 def schedule(transactions):
     batch, keys = contended(transactions)
     steps = sum(len(uses) + 1 for _, uses in batch)
-    return anneal(batch, keys, earliest_first(batch, keys), WORK // steps)
+    return anneal(batch, keys, earliest_first(batch, keys), min(MOST_MOVES, WORK // steps))
 
 
 def contended(transactions):
