@@ -91,15 +91,15 @@ def _draw_models(rng: np.random.Generator, scenario: Scenario) -> tuple[Floats, 
 
 
 def _draw_weights(rng: np.random.Generator, scenario: Scenario, copies: Ints) -> Floats:
-    """Sizes of the mix, the largest made smaller until all replicas take no more than `fill` of the memory."""
+    """Sizes of the mix, the heaviest made smaller until all replicas take `fill` of the memory or less, if they can."""
     room = scenario.fill * USABLE * sum(scenario.gpus)
     largest = LARGEST * USABLE * max(scenario.gpus)
     known = np.unique([size for sizes in SIZES for size in sizes if size <= largest])
     classes = rng.choice(len(SIZES), scenario.models, p=MIXES[scenario.mix])
     weights = np.minimum([rng.choice(SIZES[size]) for size in classes], known[-1])
-    while weights @ copies > room:
-        heaviest = int(np.argmax(weights * copies))
-        weights[heaviest] = known[max(np.searchsorted(known, weights[heaviest]) - 1, 0)]
+    while weights @ copies > room and weights.max() > known[0]:
+        heaviest = int(np.argmax(np.where(weights > known[0], weights * copies, 0.0)))
+        weights[heaviest] = known[np.searchsorted(known, weights[heaviest]) - 1]
     return np.asarray(weights, dtype=np.float64)
 
 
