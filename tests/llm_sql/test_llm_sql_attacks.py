@@ -17,11 +17,12 @@ from evaluators.llm_sql import QueryReordering
 
 PROBLEM = load_problem(Path(__file__).parents[2] / "problems" / "llm_sql.yaml")
 ATTACKS = load_attacks(Path(__file__).with_name("attacks"))
+HONEST = {"seed": PROBLEM.seed, "comparator": PROBLEM.baselines["GGR to the end"]}
 
 
 @pytest.fixture(scope="module")
 def ends() -> dict[str, Evaluation]:
-    return run_attacks(PROBLEM, ATTACKS)
+    return run_attacks(PROBLEM, ATTACKS | HONEST)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -34,6 +35,13 @@ def test_scribbling_over_the_arguments_is_worth_nothing(ends: dict[str, Evaluati
     evaluator = QueryReordering()
     stored = DirectPolicy.from_source(PROBLEM.baselines["As stored"])
     assert dict(ends["scribble"].metrics) == evaluator.run(evaluator.workloads("train", 0)[0], stored)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_a_policy_scores_the_same_behind_the_wall_as_in_process(ends: dict[str, Evaluation], name: str) -> None:
+    evaluator = QueryReordering()
+    first = evaluator.workloads("train", 0)[0]
+    assert dict(ends[name].metrics) == evaluator.run(first, DirectPolicy.from_source(HONEST[name]))
 
 
 @pytest.mark.slow
