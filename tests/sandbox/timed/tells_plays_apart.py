@@ -7,4 +7,4 @@ import numpy as np
 
 
 def order(lengths, weights):
-    return np.roll(np.argsort(lengths / weights, kind="stable"), os.getpid() % 7)
+    return np.roll(np.argsort(lengths / weights, kind="stable"), os.getpid() % len(lengths))
