@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llm_sql_cases import policy, table
+from llm_sql_cases import ROOT, policy, table
 
 from adrs.errors import InputError
+from adrs.problem_file import load_problem
 from evaluators.llm_sql import QueryReordering
 from evaluators.llm_sql.files import read_table
 from evaluators.llm_sql.generated import generate, zipf
@@ -107,13 +108,13 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
 
 
 def test_a_table_is_cut_into_disjoint_stretches(tmp_path: Path) -> None:
-    evaluator = QueryReordering(table={"file": write(tmp_path, CITIES), "rows": 20})
+    evaluator = QueryReordering(table={"file": write(tmp_path, CITIES), "rows": 16})
     spans = {}
     for split in ("train", "validation", "test"):
         listed = evaluator.workloads(split, 0)
         spans[split] = {row for one in listed for row in range(one.parameters["from"], one.parameters["to"])}
-        assert len(spans[split]) == 20 * len(listed)
-    assert len(evaluator.workloads("test", 0)) == 20
+        assert len(spans[split]) == 16 * len(listed)
+    assert len(evaluator.workloads("test", 0)) == load_problem(ROOT / "problems" / "llm_sql.yaml").verify.clusters
     assert max(spans["train"]) < 400 <= min(spans["validation"]) and max(spans["validation"]) < 600 <= min(
         spans["test"]
     )
@@ -121,7 +122,7 @@ def test_a_table_is_cut_into_disjoint_stretches(tmp_path: Path) -> None:
 
 def test_a_table_too_short_to_verify_says_so(tmp_path: Path) -> None:
     message = refusal(file=write(tmp_path, CITIES), rows=30)
-    assert "40% of its 1000 rows are for test, which gives 13 stretches of 30; expected 20 at least" in message
+    assert "40% of its 1000 rows are for test, which gives 13 stretches of 30; expected 24 at least" in message
 
 
 def test_a_users_table_is_scored_and_bounded(tmp_path: Path) -> None:
