@@ -78,6 +78,8 @@ class QueryReordering:
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
 
     def __init__(self, packaged: bool = False, table: dict[str, Any] | None = None) -> None:
+        if not isinstance(packaged, bool):
+            raise InputError(f"options.packaged: expected true or false, got {packaged!r}")
         if packaged and table is not None:
             raise InputError("options: give either 'packaged' or 'table', not both")
         self._recorded = PackagedTables() if packaged else None if table is None else UserTable(table)

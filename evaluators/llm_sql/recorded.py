@@ -118,6 +118,8 @@ class PackagedTables(Recorded):
 
 
 def _options(given: Mapping[str, Any]) -> Options:
+    if not isinstance(given, dict):
+        raise InputError(f"options.table: expected a mapping such as {{file: reviews.csv}}, got {given!r}")
     kinds: dict[str, Any] = {"file": str, "rows": int, "cache_blocks": int, "dependencies": dict}
     for name, value in given.items():
         if name not in kinds:

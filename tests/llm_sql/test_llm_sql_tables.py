@@ -107,6 +107,15 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
     assert message in refusal(**options)
 
 
+def test_options_of_another_kind_are_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"options\.table: expected a mapping such as \{file: reviews\.csv\}, got 'own\.csv'"
+    ):
+        QueryReordering(table="own.csv")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"options\.packaged: expected true or false, got 'please'"):
+        QueryReordering(packaged="please")  # type: ignore[arg-type]
+
+
 def test_a_table_is_cut_into_disjoint_stretches(tmp_path: Path) -> None:
     evaluator = QueryReordering(table={"file": write(tmp_path, CITIES), "rows": 16})
     spans = {}
