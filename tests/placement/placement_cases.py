@@ -14,7 +14,14 @@ from evaluators.placement.timeline import Cluster, Trace
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT / "seeds" / "model_placement"
-BASELINES = ("never_move", "prism", "best_fit_decreasing", "static_optimum", "keep_until_it_hurts")
+BASELINES = (
+    "never_move",
+    "prism",
+    "prism_pseudocode",
+    "best_fit_decreasing",
+    "static_optimum",
+    "keep_until_it_hurts",
+)
 
 
 def policy(name: str) -> DirectPolicy:

@@ -43,6 +43,13 @@ def test_prism_leaves_a_model_where_the_gain_is_below_the_threshold() -> None:
     assert answer("prism", made, rates, np.array([1, 1])).tolist() == [1, 0]
 
 
+def test_prism_to_the_letter_is_drawn_to_small_empty_gpus() -> None:
+    """The second model sees 9/90 beside an empty GPU that it will fill: 8/4. With it added, 17/80 is less."""
+    made, rates = line_up([9.0, 8.0], [10.0, 10.0], [14.0, 100.0])
+    assert answer("prism_pseudocode", made, rates, np.array([1, 1])).tolist() == [1, 0]
+    assert answer("prism", made, rates, np.array([1, 1])).tolist() == [1, 1]
+
+
 def test_best_fit_decreasing_finds_the_optimum_of_a_small_case() -> None:
     made, rates = line_up([6.0, 5.0, 4.0, 3.0, 2.0], [5.0, 5.0, 5.0, 5.0, 5.0], [40.0, 40.0])
     chosen = answer("best_fit_decreasing", made, rates, np.zeros(5, dtype=np.int64))
