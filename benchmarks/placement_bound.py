@@ -22,7 +22,12 @@ from evaluators.placement.workloads import list_workloads, scenario_of
 SEEDS = Path(__file__).resolve().parents[1] / "seeds" / "model_placement"
 POLICIES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((SEEDS).glob("*.py"))}
 DRIFTS: tuple[Drift, ...] = ("steady", "burst", "release", "recurring")
-SMALL = {"gpus": (80, 80), "models": 4, "mix": "medium", "fill": 0.4, "exponent": 0.6, "loader": "safetensors-disk"}
+
+
+def small(drift: Drift, seed: int) -> Cluster:
+    """Two GPUs, four models and their replicas, six periods."""
+    scenario = Scenario((80, 80), 4, "medium", 0.4, 0.6, "safetensors-disk", drift, 300, seed, periods=6)
+    return make_cluster(scenario)
 
 
 def slack(cluster: Cluster) -> tuple[float, float]:
@@ -59,7 +64,7 @@ def main() -> None:
     rows: list[list[float]] = []
     for drift in DRIFTS:
         for seed in range(4):
-            cluster = make_cluster(Scenario(**SMALL, drift=drift, period_seconds=300, seed=seed, periods=6))  # type: ignore[arg-type]
+            cluster = small(drift, seed)
             if cluster.fleet.models > 5:
                 continue
             still, bound = simulate(cluster, stay).pressure, bound_pressure(cluster)
