@@ -47,6 +47,14 @@ class _Stream:
     used: int = 0  # up to here somebody uses it; `first` if nobody does
     unused: list[_Run] = field(default_factory=list)  # all from `used` up to `end`, the last blocks first
 
+    def used_by(self, users: int) -> int:
+        """Up to here at least so many use it; `first` if nowhere."""
+        for end in sorted(self.users, reverse=True):
+            users -= self.users[end]
+            if users <= 0:
+                return end
+        return self.first
+
 
 class PrefixCache:
     """The cached blocks of one instance.
@@ -77,17 +85,19 @@ class PrefixCache:
             wanted = tokens // size
             if known < wanted:
                 stream = self._streams.get(key)
-                known = known if stream is None else max(known, min(stream.end, wanted))
+                known = known if stream is None else min(stream.end, wanted)
                 if known < wanted:
                     break
         return known * size
 
-    def used(self, prefix: Prefix, tokens: int) -> int:
-        """How many of the first `tokens` tokens, all of them cached, a running sequence or a pin uses."""
-        stream, _ = self._locate(prefix, tokens)
+    def used(self, prefix: Prefix, tokens: int, by: int = 1) -> int:
+        """How many of the first `tokens` tokens, all of them cached, at least `by` running sequences or pins use."""
+        stream, end = self._locate(prefix, tokens)
         while stream is not None:
-            if stream.used > stream.first:
-                return min(stream.used * self.block_size, tokens)
+            used = stream.used if by == 1 else stream.used_by(by)
+            if end > stream.first and used > stream.first:
+                return min(used, end) * self.block_size
+            end = min(end, stream.first)
             stream = stream.parent
         return 0
 

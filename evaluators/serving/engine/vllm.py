@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from evaluators.serving.engine.blocks import blocks_of
 from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.engine.step import Chunk, Step
@@ -50,7 +51,7 @@ class _Plan:
         self.decodes = 0
         self._instance = instance
         self._budget = budget
-        self._free = instance.free_blocks
+        self._free = instance.kv.free
 
     def serve_running(self) -> None:
         """The next token of each running sequence, or the next chunk of its prompt."""
@@ -70,9 +71,9 @@ class _Plan:
         for sequence in candidates:
             if not self._budget:
                 return
-            cached = self._instance.match(sequence)
+            cached = self._instance.kv.match(sequence)
             tokens = min(sequence.target - cached, self._budget)
-            blocks = self._instance.need(sequence, tokens)
+            blocks = self._instance.kv.need(sequence, tokens)
             if blocks > self._free:
                 return
             self._chunk(sequence, tokens, blocks)
@@ -105,14 +106,14 @@ class _Plan:
                 self._free -= blocks
 
     def _blocks(self, sequence: Sequence, tokens: int) -> int:
-        size = self._instance.deployment.block_size
-        return -(-(sequence.computed + tokens) // size) - -(-sequence.computed // size)
+        size = self._instance.kv.block_size
+        return blocks_of(sequence.computed + tokens, size) - blocks_of(sequence.computed, size)
 
     def _preempt_last(self, gone: set[int]) -> int:
         """Preempt the sequence admitted last; its blocks are free at once."""
         last = next(each for each in reversed(self._instance.running) if each not in gone)
         self.preempted.append(last)
-        self._free += self._instance.frees(self._instance.running[last])
+        self._free += self._instance.kv.frees(self._instance.running[last])
         return last
 
     def _chunk(self, sequence: Sequence, tokens: int, blocks: int) -> None:
