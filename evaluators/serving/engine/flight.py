@@ -8,6 +8,7 @@ from math import floor, sqrt
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.engine.step import Chunk
+from evaluators.serving.engine.timing import Part
 
 _FLAT = 1e-12  # of the duration: a growth per iteration below this is none
 
@@ -18,6 +19,7 @@ class Flight:
 
     start: float
     batch: Batch
+    parts: list[Part]
     chunks: list[tuple[Sequence, Chunk]]
     duration: float
     growth: float = 0.0

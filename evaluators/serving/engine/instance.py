@@ -7,7 +7,6 @@ all at once. Where nobody has anything to decide, one flight is many iterations.
 from __future__ import annotations
 
 from collections import OrderedDict
-from itertools import pairwise
 from typing import Protocol
 
 from evaluators.serving.cost.batch import Batch
@@ -19,6 +18,7 @@ from evaluators.serving.engine.flight import Flight
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.engine.step import DECODE, Chunk, Refused, Step
+from evaluators.serving.engine.timing import batch_of, duration, parts_of, passes
 from evaluators.serving.request import Request
 
 NEVER = float("inf")
@@ -199,14 +199,17 @@ class Instance:
         if decodes:
             self.kv.take(self.decoding.blocks(1))
         chunks = [(self._admit(chunk), chunk) for chunk in step.chunks]
-        batch = self._batch(chunks, decodes)
+        context = self.decoding.context
+        batch = batch_of(chunks, decodes, context)
         if not batch.tokens and self.kv.reserved:
             self._blocked = True
             return None
         self._check(batch, step)
         transfer = self._transfer / self.deployment.host_bytes_per_second
         self._transfer = 0
-        flight = Flight(self.clock, batch, chunks, transfer + self._duration(batch, chunks, decodes))
+        parts = parts_of(batch, chunks, self.deployment.layers, context)
+        seconds = duration(self.deployment.cost, batch, parts)
+        flight = Flight(self.clock, batch, parts, chunks, transfer + seconds)
         if decodes and not (chunks or step.hold or transfer):
             flight.growth = decodes * self.deployment.cost.context_slope(decodes)
             flight.iterations = self._stretch(flight, step.iterations or _UNLIMITED)
@@ -223,39 +226,6 @@ class Instance:
             raise Refused(f"{len(self.running)} requests would run, {limits.max_sequences} are allowed")
         if len({chunk.id for chunk in step.chunks}) < len(step.chunks):
             raise Refused("a request has two chunks in one step")
-
-    def _batch(self, chunks: list[tuple[Sequence, Chunk]], decodes: int) -> Batch:
-        batch = Batch(decodes, decodes, decodes, 0, 0, decodes, self.decoding.context + decodes if decodes else 0)
-        for sequence, (_, tokens, _) in chunks:
-            before = sequence.computed
-            batch.tokens += tokens
-            batch.sequences += 1
-            batch.sampled += before + tokens == sequence.target
-            batch.pairs += tokens * (tokens + 2 * before)
-            batch.reread += before
-        return batch
-
-    def _duration(self, batch: Batch, chunks: list[tuple[Sequence, Chunk]], decodes: int) -> float:
-        cost = self.deployment.cost
-        if all(chunk.layers is None for _, chunk in chunks):
-            return cost.overhead(batch) + cost.layers(batch)
-        return cost.overhead(batch) + self._by_layer(chunks, decodes)
-
-    def _by_layer(self, chunks: list[tuple[Sequence, Chunk]], decodes: int) -> float:
-        """Seconds where chunks pass different layers: each stretch of layers has a batch of its own."""
-        total = self.deployment.layers
-        spans = [(sequence.layers, sequence.layers + self._passes(sequence, chunk)) for sequence, chunk in chunks]
-        seconds = 0.0
-        for low, high in pairwise(sorted({0, total, *(cut for span in spans for cut in span)})):
-            inside = [each for each, (start, end) in zip(chunks, spans, strict=True) if start <= low and high <= end]
-            batch = self._batch(inside, decodes)
-            if batch.tokens:
-                seconds += (high - low) / total * self.deployment.cost.layers(batch)
-        return seconds
-
-    def _passes(self, sequence: Sequence, chunk: Chunk) -> int:
-        """How many layers the chunk passes in this iteration."""
-        return self.deployment.layers - sequence.layers if chunk.layers is None else chunk.layers
 
     def _stretch(self, flight: Flight, at_most: int) -> int:
         """For how many iterations nothing changes but the tokens."""
@@ -294,7 +264,7 @@ class Instance:
 
     def _land_chunk(self, sequence: Sequence, chunk: Chunk) -> int:
         """A chunk has passed its layers; how many tokens have now passed all."""
-        sequence.layers += self._passes(sequence, chunk)
+        sequence.layers += passes(sequence, chunk, self.deployment.layers)
         if sequence.layers < self.deployment.layers:
             sequence.chunk = chunk.tokens
             return 0
