@@ -7,13 +7,13 @@ Sources: public traces of Claude Code sessions; LMCache agent traces (github.com
 from __future__ import annotations
 
 from evaluators.serving.traffic.agents import AgentProfile, Tool
-from evaluators.serving.traffic.lengths import Fixed, Lognormal, Quantiles
+from evaluators.serving.traffic.lengths import Lognormal, Quantiles
 
 # Turns a session p50 45, p90 155, mean 68; output tokens mean 440, p50 216, p90 898, p99 3,686; new tokens a turn p50
 # 713, p90 4,206; prompts of 122,000 tokens in the mean, p50 104,000. The recorded p99 of new tokens, 65,700, is that of
 # prompts whose cache had expired, not of new text, so the tail here is a log-normal one.
 # Gaps after a tool call: p5/25/50/75/90/95/99 = 3/5/9/19/71/152/611 s. The mixture of the five kinds has these
-# quantiles; how it divides into kinds is an assumption, and so is one user's turn in twenty. Gaps after the user's turn:
+# quantiles; how it divides into kinds is an assumption, and so is one user's turn in twenty. Gaps of a user's turn:
 # log-normal, p50 210 s, sigma 2.24, here cut at an hour.
 _TOOLS = (
     Tool("read", 0.322, 4.57, 0.360),
@@ -37,9 +37,9 @@ CODING = AgentProfile(
     context_limit=300_000, summary=3000,
 )  # fmt: skip
 
-# Calls a session p50 22, at most 30; first prompt p50 1,477 tokens; output p50 98, p90 191; what a command returns where
-# the prompt extends the one before, p50 about 450 and cut by the agent near 2,600 tokens, else next to nothing. Gaps are
-# recorded from start to start, p50 1.3 s and p90 3.9 s: the command's time is no longer than that.
+# Calls a session p50 22, at most 30; first prompt p50 1,477 tokens; output p50 98, p90 191; new tokens a call p50 28,
+# p75 317, p90 920, cut by the agent near 2,600. Gaps are recorded from start to start, p50 1.3 s and p90 3.9 s: the
+# command's time is no longer than that.
 MINI_SWE = AgentProfile(
     name="mini-swe", key=1,
     turns=Quantiles(((0.0, 6), (0.25, 11), (0.5, 22), (0.6, 30), (1.0, 30))),
@@ -51,8 +51,8 @@ MINI_SWE = AgentProfile(
     context_limit=131_072, summary=1000,
 )  # fmt: skip
 
-# A team in the manner of Magentic-One: calls a session p50 33, gaps p50 6.4 s, p90 12.3 s, again from start to start; in
-# half of the calls the prompt shares nothing with the one before, because another agent of the team is asked.
+# A team in the manner of Magentic-One: calls a session p50 33, gaps p50 6.4 s, p90 12.3 s, again from start to start.
+# In half of the calls the prompt shares nothing with the one before, because another agent of the team is asked.
 TEAM = AgentProfile(
     name="team", key=2,
     turns=Quantiles(((0.0, 8), (0.05, 11), (0.25, 25), (0.5, 33), (0.75, 36), (0.95, 42), (1.0, 44))),

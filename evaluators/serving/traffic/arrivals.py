@@ -16,10 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from evaluators.serving.traffic.lengths import Floats
+from evaluators.serving.traffic.lengths import CHUNK, Floats
 from evaluators.serving.traffic.modulation import STEADY, Modulation
-
-CHUNK = 4096  # arrivals drawn at a time
 
 
 class Gaps(Protocol):
@@ -56,6 +54,16 @@ class Weibull:
 
     shape: float
 
+    @classmethod
+    def of_cv(cls, cv: float) -> Weibull:
+        """The one with a coefficient of variation, of 0.1 to 100."""
+        low, high = 0.1, 20.0
+        for _ in range(60):
+            shape = (low * high) ** 0.5
+            square = gamma(1.0 + 2.0 / shape) / gamma(1.0 + 1.0 / shape) ** 2 - 1.0
+            low, high = (shape, high) if square > cv * cv else (low, shape)
+        return cls(shape)
+
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """See `Gaps`."""
         return rng.weibull(self.shape, count) / gamma(1.0 + 1.0 / self.shape)
@@ -68,12 +76,14 @@ def arrivals(
     rate: float, rng: np.random.Generator, gaps: Gaps = POISSON, modulation: Modulation = STEADY
 ) -> Iterator[float]:
     """Arrival times in seconds, without end, in bounded memory; `rate` a second in the long run."""
-    ticks = _Clock(rate, modulation.levels(rng))
+    clock = _Clock(rate, modulation.levels(rng.spawn(1)[0]))
     operational = 0.0  # time in which the rate is 1
+    chunk = 1  # grows, since of a rare arrival the next one may be days ahead
     while True:
-        epochs = operational + np.cumsum(gaps.draw(CHUNK, rng))
+        epochs = operational + np.cumsum(gaps.draw(chunk, rng))
         operational = float(epochs[-1])
-        yield from ticks.invert(epochs).tolist()
+        yield from clock.invert(epochs).tolist()
+        chunk = min(2 * chunk, CHUNK)
 
 
 class _Clock:

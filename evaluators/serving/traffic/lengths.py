@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+CHUNK = 1024  # draws at a time, at most
 
 
 class Lengths(Protocol):
@@ -71,7 +73,7 @@ class Quantiles:
 
 @dataclass(frozen=True)
 class Zipf:
-    """Zipf's law over 1..high: P(n) proportional to n ** -exponent; any exponent is allowed as the support is finite."""
+    """Zipf's law over 1..high: P(n) proportional to n ** -exponent; the exponent may be below 1."""
 
     exponent: float
     high: int
@@ -85,6 +87,14 @@ class Zipf:
         cumulated = np.cumsum(np.arange(1.0, self.high + 1.0) ** -self.exponent)
         cumulated /= cumulated[-1]
         return cumulated
+
+
+def endless(lengths: Lengths, rng: np.random.Generator) -> Iterator[int]:
+    """Draws one by one."""
+    chunk = 16
+    while True:
+        yield from lengths.draw(chunk, rng).tolist()
+        chunk = min(2 * chunk, CHUNK)
 
 
 def _whole(tokens: Floats, low: int, high: int) -> Counts:
