@@ -148,7 +148,7 @@ class Twins:
         self.pool.publish(sequence.prefix, held, sequence.shared)
         sequence.blocks[:blocks] = held
         size = self.size
-        added = self.cache.extend(sequence.prefix, sequence.shared * size, blocks * size, self.now)
+        added = self.cache.extend(sequence.prefix, sequence.shared * size, blocks * size)
         assert added == len(self.pool.known) - before
         self.own -= blocks - sequence.shared
         sequence.shared = blocks
@@ -156,7 +156,7 @@ class Twins:
     def end(self, sequence: Sequence) -> None:
         self.running.remove(sequence)
         self.pool.give_back(sequence.blocks)
-        self.cache.release(sequence.prefix, sequence.shared * self.size, self.now)
+        self.cache.release(sequence.prefix, sequence.shared * self.size)
         self.own -= len(sequence.blocks) - sequence.shared
 
     def pin(self, prefix: Prefix, until: float) -> None:
@@ -166,24 +166,24 @@ class Twins:
             self.unpin(key)
             self.pool.touch(found)
             self.pinned[key] = until, found
-            self.cache.pin(key, until)
+            self.cache.pin(key)
 
     def unpin(self, key: int) -> None:
         if key in self.pinned:
             self.pool.give_back(self.pinned.pop(key)[1])
+            self.cache.unpin(key)
 
     def expire(self) -> None:
         for key in sorted(self.pinned, key=lambda key: self.pinned[key][0]):
             if self.pinned[key][0] <= self.now:
                 self.unpin(key)
-        self.cache.expire(self.now)
 
     def check(self, prefixes: list[Prefix]) -> None:
         pool, cache = self.pool, self.cache
         assert cache.blocks == len(pool.known)
         assert cache.evictable == len(pool.free)
         assert cache.evicted == len(pool.evicted)
-        assert cache.pins == len(self.pinned)
+        assert list(cache.pins) == list(self.pinned)
         assert self.own + cache.blocks + len(pool.blank) == self.capacity
         for prefix in prefixes:
             assert cache.match(prefix) == len(pool.found(prefix)) * self.size

@@ -90,22 +90,22 @@ class Blocks:
         sequence.computed = sequence.shared = cached
         sequence.cached += cached
 
-    def share(self, sequence: Sequence, now: float) -> None:
+    def share(self, sequence: Sequence) -> None:
         """Hand the full blocks that others may look for over to the prefix cache; the sequence holds them there."""
         if self.cache is None or not sequence.request.prefix:
             return
         whole = sequence.computed // self.block_size * self.block_size
         if whole > sequence.shared:
-            self.cache.extend(_streams(sequence), sequence.shared, whole, now)  # its duplicates are given up
+            self.cache.extend(_streams(sequence), sequence.shared, whole)  # its duplicates are given up
             self._own -= (whole - sequence.shared) // self.block_size
             sequence.shared = whole
 
-    def release(self, sequence: Sequence, now: float) -> None:
+    def release(self, sequence: Sequence) -> None:
         """A sequence gives its blocks back, the shared ones to the cache, where they stay until they are evicted."""
         shared = sequence.shared // self.block_size
         self._own -= blocks_of(sequence.computed + sequence.chunk, self.block_size) - shared
         if shared and self.cache is not None:
-            self.cache.release(_streams(sequence), sequence.shared, now)
+            self.cache.release(_streams(sequence), sequence.shared)
             sequence.shared = 0
 
     def _empty(self, blocks: int) -> None:

@@ -17,12 +17,12 @@ the same time, the queue holds them earlier, and what is left of a stream is alw
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from evaluators.serving.request import Segment
 
 Prefix = tuple[Segment, ...]
-NEVER = float("inf")
 
 
 @dataclass(eq=False, slots=True)
@@ -71,8 +71,7 @@ class PrefixCache:
         self.blocks = self.evictable = self.evicted = 0
         self._streams: dict[int, _Stream] = {}
         self._queue: OrderedDict[_Run, None] = OrderedDict()  # least recently used first
-        self._pins: dict[int, tuple[float, int]] = {}  # key: until when, up to which block
-        self._next_expiry = NEVER
+        self._pins: dict[int, int] = {}  # key: up to which block
 
     # What there is
 
@@ -114,7 +113,7 @@ class PrefixCache:
             raise ValueError(f"{tokens} tokens are to be held, {self.match(prefix)} are cached")
         self._hold(*self._locate(prefix, tokens))
 
-    def extend(self, prefix: Prefix, held: int, tokens: int, now: float) -> int:
+    def extend(self, prefix: Prefix, held: int, tokens: int) -> int:
         """A sequence that holds the first `held` tokens hands over the KV of the first `tokens`, and holds those.
 
         Both are whole blocks. Returns how many blocks became the cache's. The sequence's others were cached by somebody
@@ -123,7 +122,6 @@ class PrefixCache:
         Raises:
             ValueError: the prefix is shorter, or has a stream behind others than before.
         """
-        self.expire(now)
         added = self._grow(prefix, tokens // self.block_size)
         old = self._locate(prefix, held)
         self._hold(*self._locate(prefix, tokens))
@@ -131,9 +129,8 @@ class PrefixCache:
         self.blocks += added
         return added
 
-    def release(self, prefix: Prefix, tokens: int, now: float) -> None:
+    def release(self, prefix: Prefix, tokens: int) -> None:
         """One sequence less uses the first `tokens` tokens, which thereby become the most recently used."""
-        self.expire(now)
         self._release(*self._locate(prefix, tokens))
 
     def evict(self, blocks: int) -> int:
@@ -164,46 +161,24 @@ class PrefixCache:
 
     # Pins
 
-    def pin(self, key: int, until: float) -> None:
-        """Keep what is cached of this stream, and all before it, until a time: it counts as used. Replaces a pin."""
+    def pin(self, key: int) -> None:
+        """Keep what is cached of this stream now, and all before it: it counts as used. Replaces an earlier pin."""
         self.unpin(key)
         stream = self._streams.get(key)
         if stream is not None:
-            self._pins[key] = until, stream.end
-            self._next_expiry = min(self._next_expiry, until)
+            self._pins[key] = stream.end
             self._hold(stream, stream.end)
 
     def unpin(self, key: int) -> None:
         """End a pin, if there is one. What it kept becomes the most recently used."""
-        pin = self._pins.pop(key, None)
-        if pin is not None:
-            self._next_expiry = min((until for until, _ in self._pins.values()), default=NEVER)
-            self._release(self._streams[key], pin[1])
-
-    def expire(self, now: float) -> None:
-        """End the pins whose time has come, in the order of their times."""
-        while self._next_expiry <= now:
-            self.unpin(self._soonest())
-
-    def yield_pin(self) -> bool:
-        """End the pin that would expire first, of several the earliest pinned. Returns whether there was one."""
-        if not self._pins:
-            return False
-        self.unpin(self._soonest())
-        return True
+        end = self._pins.pop(key, None)
+        if end is not None:
+            self._release(self._streams[key], end)
 
     @property
-    def pins(self) -> int:
-        """How many there are."""
-        return len(self._pins)
-
-    @property
-    def next_expiry(self) -> float:
-        """When the next pin ends; infinity without one."""
-        return self._next_expiry
-
-    def _soonest(self) -> int:
-        return min(self._pins, key=lambda key: self._pins[key][0])
+    def pins(self) -> Collection[int]:
+        """The keys of pinned streams, the earliest pinned first."""
+        return self._pins.keys()
 
     # Streams
 

@@ -148,8 +148,8 @@ class Instance:
         assert self._flight is None, "an iteration is under way"
         sequence = self.running[identity]
         self._stop(sequence)
-        self.kv.share(sequence, self.clock)
-        self.kv.release(sequence, self.clock)
+        self.kv.share(sequence)
+        self.kv.release(sequence)
         sequence.chunk = sequence.layers = 0
         return sequence
 
@@ -285,7 +285,7 @@ class Instance:
         sequence.generated += 1
         sequence.last_token_at = self.clock
         del self.prefilling[sequence.id]
-        self.kv.share(sequence, self.clock)
+        self.kv.share(sequence)
         if sequence.generated == sequence.request.output_tokens:
             self._end(sequence)
         else:
@@ -293,8 +293,8 @@ class Instance:
 
     def _end(self, sequence: Sequence) -> None:
         del self.running[sequence.id]
-        self.kv.share(sequence, self.clock)
-        self.kv.release(sequence, self.clock)
+        self.kv.share(sequence)
+        self.kv.release(sequence)
         self.recorder.finish(sequence, self.clock)
         self.ended.append(sequence)
 
@@ -362,8 +362,8 @@ class Instance:
         sequence.preemptions += 1
         if swap:
             self._copy(sequence)
-        self.kv.share(sequence, self.clock)
-        self.kv.release(sequence, self.clock)
+        self.kv.share(sequence)
+        self.kv.release(sequence)
         sequence.chunk = sequence.layers = 0
         sequence.swapped = swap
         if not swap:
