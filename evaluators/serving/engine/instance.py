@@ -18,7 +18,7 @@ from evaluators.serving.engine.flight import Flight
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.engine.step import DECODE, Chunk, Refused, Step
-from evaluators.serving.engine.timing import batch_of, duration, parts_of, passes
+from evaluators.serving.engine.timing import batch_of, duration, mean_watts, parts_of, passes
 from evaluators.serving.request import Request
 
 NEVER = float("inf")
@@ -248,11 +248,12 @@ class Instance:
         if flight.batch.decodes:
             self.kv.take(self.decoding.blocks(iterations) - self.decoding.blocks(1))
             self.decoding.run(iterations, first_end, self.clock, flight.duration + (iterations - 1) * flight.growth)
-        joules = self.deployment.power.watts(flight.batch) * seconds
+        joules = mean_watts(self.deployment.power, self.deployment.cost, flight.parts) * seconds
         mean_blocks = (blocks + self.kv.in_use) / 2
         for sequence, chunk in flight.chunks:
             tokens += self._land_chunk(sequence, chunk)
         self.recorder.ran(iterations, tokens, seconds, joules, mean_blocks)
+        self.recorder.passed(iterations, flight.parts)
         if flight.batch.decodes:
             for sequence in self.decoding.ended():
                 self._end(sequence)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
+from collections.abc import Sequence as Many
 
 import numpy as np
 import numpy.typing as npt
 
 from evaluators.serving.engine.gaps import Gaps
 from evaluators.serving.engine.sequence import Sequence
+from evaluators.serving.engine.timing import Part
 
 INTEGERS = (
     "id",
@@ -51,6 +53,9 @@ class Recorder:
         self.iterations += iterations
         self.computed_tokens += tokens
         self.block_seconds += seconds * blocks
+
+    def passed(self, iterations: int, parts: Many[Part]) -> None:
+        """What passed which share of the layers in these iterations; nothing is kept of it here."""
 
     def finish(self, sequence: Sequence, now: float) -> None:
         """A request has made its last token."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from evaluators.serving.cost.batch import Batch
+from evaluators.serving.cost.power import PowerDraw
 from evaluators.serving.cost.profile import IterationCost
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.engine.step import Chunk
@@ -54,3 +55,11 @@ def passes(sequence: Sequence, chunk: Chunk, layers: int) -> int:
 def duration(cost: IterationCost, batch: Batch, parts: Many[Part]) -> float:
     """Seconds of an iteration: the layers are alike, so a share of them takes that share of the time."""
     return cost.overhead(batch) + sum(share * cost.layers(part) for share, part in parts if part.tokens)
+
+
+def mean_watts(power: PowerDraw, cost: IterationCost, parts: Many[Part]) -> float:
+    """What an iteration draws: each part of the layers what its batch draws, for as long as it takes."""
+    if len(parts) == 1:
+        return power.watts(parts[0].batch)
+    draws = [(share * cost.layers(batch), power.watts(batch)) for share, batch in parts if batch.tokens]
+    return sum(seconds * watts for seconds, watts in draws) / sum(seconds for seconds, _ in draws)
