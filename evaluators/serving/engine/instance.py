@@ -97,6 +97,11 @@ class Instance:
             if self._flight is not None:
                 return
 
+    def start(self) -> None:
+        """Start the next iteration, if none is under way and there is something to do. Raises `Refused`."""
+        if self._flight is None:
+            self._begin()
+
     def drain(self) -> None:
         """Live on until nothing is left to do. Raises `Refused`."""
         self.advance(NEVER)
