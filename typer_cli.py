@@ -27,6 +27,8 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
 )  # fmt: skip
 EVOLVE, LOOK, JUDGE, SET_UP = "Evolve", "Look at a run", "Judge", "Set up"
+data = typer.Typer(rich_markup_mode="rich", help="Public traces: what there is, and copies at this machine.")
+app.add_typer(data, name="data", rich_help_panel=SET_UP)
 
 
 @app.callback(invoke_without_command=True)
@@ -312,6 +314,43 @@ def doctor(json: arg.Json = False) -> None:
         raise typer.Exit(1)
 
 
+@data.callback(invoke_without_command=True)
+def _list_data(context: typer.Context, json: arg.Json = False) -> None:
+    if context.invoked_subcommand is not None:
+        if json:
+            raise InputError(
+                f"data --json {context.invoked_subcommand}: put --json behind {context.invoked_subcommand}"
+            )
+        return
+    from adrs.printing.data import print_data_sets
+    from adrs.public_data import inventory
+
+    entries = inventory()
+    _emit(json, entries.json(), lambda console: print_data_sets(console, entries))
+
+
+@data.command()
+def get(name: arg.DataName, quiet: arg.Quiet = False, json: arg.Json = False) -> None:
+    """Download a data set into the cache, and check its digest. ADRS_DATA names a folder of your own copies instead."""
+    from adrs.printing.data import downloading, print_copy
+    from adrs.public_data import find, get
+
+    entry = find(name)
+    with downloading(entry, quiet or json):
+        copy = get(entry)
+    _emit(json, copy.json(), lambda console: print_copy(console, copy))
+
+
+@data.command()
+def path(name: arg.DataName, json: arg.Json = False) -> None:
+    """Print where the copy of a data set lies. Exit code 2 where there is none."""
+    from adrs.printing.data import print_path
+    from adrs.public_data import find, present
+
+    copy = present(find(name))
+    _emit(json, copy.json(), lambda console: print_path(console, copy))
+
+
 def _session(quiet: bool, json: bool, jobs: int | None, sandbox: str, work: Callable[[Options], Result]) -> None:
     """Run a session under the eyes of a watcher, and print how it ended."""
     from adrs.printing.results import print_result
@@ -392,6 +431,7 @@ def _fail(code: int, message: str) -> int:
 
 def _help_for(arguments: Sequence[str]) -> str:
     verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    verbs.update(group.name for group in app.registered_groups if group.name)
     verb = next((argument for argument in arguments if argument in verbs), None)
     return "adrs --help" if verb is None else f"adrs {verb} --help"
 

@@ -47,6 +47,7 @@ def _count(*names: str, help: str, least: int = 1, most: int = LARGEST, panel: s
     return typer.Option(*names, metavar="N", parser=_whole(least, most), help=help, rich_help_panel=panel)
 
 
+DataName = Annotated[str, typer.Argument(metavar="NAME", help="A name that `adrs data` lists.")]
 ProblemRef = Annotated[str, typer.Argument(metavar="PROBLEM", help="A YAML file, or a name of `adrs problems`.")]
 RunRef = Annotated[
     Path | None, typer.Option("--run", "-r", metavar="RUN", help="A run's directory; by default the newest in runs/.")

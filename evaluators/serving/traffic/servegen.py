@@ -1,9 +1,10 @@
 """Populations of clients, few of which send most of the requests, each with its own rhythm and lengths.
 
-The model is that of Xiang et al., "ServeGen: Workload Characterization and Generation of Large Language Model Serving in
-Production", 2025: traffic is the sum of its clients, and a client has a rate, Gamma or Weibull gaps of some coefficient
-of variation, and lengths that stay. The figures are those of the published client tables (github.com/alibaba/ServeGen,
-commit f891d11). Rates are constant here: the daily swing of the tables is not part of the model.
+The model is that of Xiang et al., "ServeGen: Workload Characterization and Generation of Large Language Model Serving
+in Production", 2025: traffic is the sum of its clients, and a client has a rate, Gamma or Weibull gaps of some
+coefficient of variation, and lengths that stay. The figures are those of the published client tables
+(github.com/alibaba/ServeGen, commit f891d11). Rates are constant here: the daily swing of the tables is not part of the
+model.
 """
 
 from __future__ import annotations

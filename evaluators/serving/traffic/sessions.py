@@ -126,8 +126,8 @@ class _Writer:
 
 
 # 3.40 requests/s; 71 % of the conversations have one turn, turns a conversation mean 1.56, p90 3, p99 7; gaps between
-# turns p50 123 s, p90 480 s. Prompts: mean 12,035, p50 6,909, p90 27,367, p99 85,400; answers: 343, 350, 597, 1,119. All
-# requests share one block of 512 tokens. Of all blocks, 37 % have been seen before.
+# turns p50 123 s, p90 480 s. Prompts: mean 12,035, p50 6,909, p90 27,367, p99 85,400; answers: 343, 350, 597, 1,119.
+# All requests share one block of 512 tokens. Of all blocks, 37 % have been seen before.
 CONVERSATION = SessionProfile(
     "mooncake-conversation", key=0,
     single=0.71, more=0.93,
