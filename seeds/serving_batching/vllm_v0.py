@@ -1,0 +1,51 @@
+"""First come, first served with priority of prefill: the scheduler of the vLLM of the PagedAttention paper (V0).
+
+Kwon et al., "Efficient Memory Management for Large Language Model Serving with PagedAttention" (SOSP 2023), and
+`vllm/core/scheduler.py` without chunked prefill: as long as waiting prompts fit, an iteration computes whole prompts, as
+many as TOKENS allows, and all decodes stall; else it decodes. When blocks run out, the latest are preempted and
+recomputed.
+
+TOKENS (`max_num_batched_tokens`) is chosen on the train workloads by `benchmarks/serving_batching_tuning.py`; a longer
+prompt is computed alone, as the limit there is no less than the longest prompt. The watermark is vLLM's.
+"""
+
+from interface import FREES, ID, Step
+
+TOKENS = 2048
+MOST = 256  # max_num_seqs
+WATERMARK = 0.01  # of the blocks: stays free at admission
+
+
+def schedule(now, waiting, prefilling, decoding, engine):
+    step = Step(decode=False)
+    seats = min(MOST, engine.max_requests) - len(decoding) - len(prefilling)
+    free, budget = engine.free, TOKENS
+    for request in prefilling:  # what is left of a prompt longer than an iteration can be
+        budget = take(step, request, budget, engine)
+    for request in waiting[:seats]:
+        tokens = request.tokens - request.computed
+        blocks = -(-request.tokens // engine.block_size) - request.blocks
+        running = len(decoding) or prefilling or step.prefill
+        if (step.prefill and tokens > budget) or (running and blocks > free - WATERMARK * engine.blocks):
+            break
+        free -= blocks
+        budget = take(step, request, budget, engine)
+    return step if step.prefill else decode(decoding, engine)
+
+
+def take(step, request, budget, engine):
+    """The whole prompt, if an iteration can be so long."""
+    tokens = min(request.tokens - request.computed, engine.max_tokens)
+    step.prefill.append((request.id, tokens))
+    return budget - tokens
+
+
+def decode(decoding, engine):
+    """All go on; or all but the latest, so many that blocks are enough for the others."""
+    step, free = Step(), engine.free
+    for row in decoding[:0:-1]:
+        if engine.needed <= free:
+            break
+        step.preempt.append(int(row[ID]))
+        free += int(row[FREES])
+    return step
