@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from adrs.errors import InputError
 
@@ -80,3 +84,41 @@ def find_model(name: str) -> Model:
     if name not in MODELS:
         raise InputError(f"model {name!r}: unknown; use one of {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def recognise_model(repository: str) -> Model:
+    """The model of a repository on Hugging Face or a variant of it, such as Qwen/Qwen3-32B-Instruct.
+
+    Raises InputError if it is none of those known here.
+    """
+    name = repository.rsplit("/", 1)[-1].removeprefix("Meta-").lower()
+    fitting = [model for model in _MODELS if name.startswith(model.name.lower())]
+    return max(fitting, key=lambda model: len(model.name)) if fitting else find_model(repository)
+
+
+def read_model(path: Path) -> Model:
+    """A model by its config.json from Hugging Face. Raises InputError if that is not of a pure transformer."""
+    try:
+        config = json.loads(path.read_text())
+        return _model(path.parent.name, config)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; expected the config.json of a model") from error
+    except KeyError as error:
+        raise InputError(f"{path}: no field {error}; expected the config.json of a decoder-only transformer") from error
+
+
+def _model(name: str, config: Mapping[str, Any]) -> Model:
+    heads, experts = config["num_attention_heads"], config.get("num_experts", config.get("num_local_experts", 0))
+    return Model(
+        name=name,
+        source=name,
+        layers=config["num_hidden_layers"],
+        hidden=config["hidden_size"],
+        heads=heads,
+        kv_heads=config.get("num_key_value_heads", heads),
+        head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+        feed_forward=config.get("moe_intermediate_size", config["intermediate_size"]),
+        vocabulary=config["vocab_size"],
+        experts=experts,
+        top_k=config["num_experts_per_tok"] if experts else 0,
+    )
