@@ -182,7 +182,7 @@ class Instance:
             self._run_on(sequence)
         for sequence in self.held.values():
             self.decoding.join(sequence)
-        must_ask = self.waiting or self.prefilling or self.held or self.clock >= self.wake_at
+        must_ask = bool(self.waiting or self.prefilling or self.held) or self.clock >= self.wake_at
         self._attached.clear()
         self.held.clear()
         if must_ask or self.decoding.blocks(1) > self.kv.free:
