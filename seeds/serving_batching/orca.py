@@ -4,8 +4,8 @@ Yu et al., "Orca: A Distributed Serving System for Transformer-Based Generative 
 algorithm 1: each iteration takes up to MOST requests in order of arrival, whole prompts and next tokens together. A
 request is admitted only if the key-value slots for its longest possible answer can be reserved, so none is preempted.
 
-MOST (the paper's max_bs) is chosen on the train workloads by `benchmarks/serving_batching_tuning.py`. ANSWER stands for the
-request's max_tokens, which no workload's answers exceed by much; should one, and blocks run out, the latest goes.
+MOST (the paper's max_bs) is chosen on the train workloads by `benchmarks/serving_batching_tuning.py`. ANSWER stands for
+the request's max_tokens, which no workload's answers exceed by much; should one, and blocks run out, the latest goes.
 """
 
 from interface import FREES, GENERATED, ID, PROMPT, Step

@@ -1,17 +1,17 @@
 """Sarathi-Serve: stall-free batching with chunked prefill under a budget of tokens.
 
 Agrawal et al., "Taming Throughput-Latency Tradeoff in LLM Inference with Sarathi-Serve" (OSDI 2024), algorithm 3: each
-iteration has first all decodes, then the next chunks of the prefills under way, and then admits new requests, as long as
-the token budget is not used up. So no decode waits for a long prompt. A request is admitted when its whole prompt has
-room; when blocks run out, the latest is preempted and recomputed.
+iteration has first all decodes, then the next chunks of the prefills under way, and then admits new requests, as long
+as the token budget is not used up. So no decode waits for a long prompt. A request is admitted when its whole prompt
+has room; when blocks run out, the latest is preempted and recomputed.
 
-BUDGET is chosen on the train workloads by `benchmarks/serving_batching_tuning.py` (the paper takes 512 under strict and 2048
-under relaxed SLOs); MOST is the paper's batch size.
+BUDGET is chosen on the train workloads by `benchmarks/serving_batching_tuning.py` (the paper takes 512 under strict and
+2048 under relaxed SLOs); MOST is the paper's batch size.
 """
 
 from interface import FREES, ID, Step
 
-BUDGET = 512
+BUDGET = 1024
 MOST = 128
 WATERMARK = 0.01  # of the blocks: stays free at admission
 

@@ -11,7 +11,7 @@ train workloads by `benchmarks/serving_batching_tuning.py`.
 
 from interface import FREES, ID, Step
 
-BUDGET = 512
+BUDGET = 1024
 MOST = 256
 WATERMARK = 0.01  # of the blocks: stays free at admission
 LONG = 1 << 20  # tokens

@@ -1,17 +1,17 @@
 """Virtual Token Counter: of what waits, a request of the tenant that has been served least.
 
-Sheng et al., "Fairness in Serving Large Language Models" (OSDI 2024), algorithm 2: each tenant has a counter; it grows by
-the prompt's tokens when a request is admitted, and by twice the tokens that its requests generate (w_p = 1, w_q = 2). A
-tenant that had nothing waiting is lifted to the least counter of those who have (or, if nobody has, to that of the last
-one admitted), so that it saves up no credit.
-Tokens generated are seen when the engine asks: a request's last few may go uncounted.
+Sheng et al., "Fairness in Serving Large Language Models" (OSDI 2024), algorithm 2: each tenant has a counter; it grows
+by the prompt's tokens when a request is admitted, and by twice the tokens that its requests generate (w_p = 1, w_q =
+2). A tenant that had nothing waiting is lifted to the least counter of those who have (or, if nobody has, to that of
+the last one admitted), so that it saves up no credit. Tokens generated are seen when the engine asks: a request's last
+few may go uncounted.
 
 Chunks, admission of whole prompts and preemption of the latest are those of `sarathi_serve.py`, with BUDGET as there.
 """
 
 from interface import FREES, GENERATED, ID, TENANT, Step
 
-BUDGET = 512
+BUDGET = 1024
 MOST = 256
 WATERMARK = 0.01  # of the blocks: stays free at admission
 PROMPT_WEIGHT, ANSWER_WEIGHT = 1.0, 2.0

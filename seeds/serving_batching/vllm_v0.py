@@ -1,8 +1,8 @@
 """First come, first served with priority of prefill: the scheduler of the vLLM of the PagedAttention paper (V0).
 
 Kwon et al., "Efficient Memory Management for Large Language Model Serving with PagedAttention" (SOSP 2023), and
-`vllm/core/scheduler.py` without chunked prefill: as long as waiting prompts fit, an iteration computes whole prompts, as
-many as TOKENS allows, and all decodes stall; else it decodes. When blocks run out, the latest are preempted and
+`vllm/core/scheduler.py` without chunked prefill: as long as waiting prompts fit, an iteration computes whole prompts,
+as many as TOKENS allows, and all decodes stall; else it decodes. When blocks run out, the latest are preempted and
 recomputed.
 
 TOKENS (`max_num_batched_tokens`) is chosen on the train workloads by `benchmarks/serving_batching_tuning.py`; a longer
@@ -11,7 +11,7 @@ prompt is computed alone, as the limit there is no less than the longest prompt.
 
 from interface import FREES, ID, Step
 
-TOKENS = 2048
+TOKENS = 8192
 MOST = 256  # max_num_seqs
 WATERMARK = 0.01  # of the blocks: stays free at admission
 

@@ -10,7 +10,7 @@ are the defaults.
 
 from interface import FREES, GENERATED, ID, PROMPT, Step
 
-BUDGET = 512
+BUDGET = 1024
 MOST = 256  # max_num_seqs
 
 

@@ -1,11 +1,11 @@
 """What no scheduler beats: of a stream of requests, how many can be served within their SLOs.
 
-A request that is served well has its first token by its arrival plus the SLO, and its k-th no later than k - 1 SLOs of the
-time between tokens after that. So in a span of time that begins before it arrives and ends after its first token is due,
-the engine does at least the work of its prefill and of the tokens due by the end, in iterations inside of the span. Each
-piece of work costs no less than its share of the cheapest iteration there is (`Prices`). Of the requests of a span at most
-so many are served well as fit into it, the cheapest first; spans that follow each other bound together, and the best of
-a bisection of the stream is taken.
+A request that is served well has its first token by its arrival plus the SLO, and its k-th no later than k - 1 SLOs of
+the time between tokens after that. So in a span of time that begins before it arrives and ends after its first token is
+due, the engine does at least the work of its prefill and of the tokens due by the end, in iterations inside of the
+span. Each piece of work costs no less than its share of the cheapest iteration there is (`Prices`). Of the requests of
+a span at most so many are served well as fit into it, the cheapest first; spans that follow each other bound together,
+and the best of a bisection of the stream is taken.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from evaluators.serving.batching.bound import Bound, Prices
 from evaluators.serving.batching.scenarios import KINDS, Scenario, stream
@@ -18,7 +18,7 @@ from evaluators.serving.engine.serve import serve
 from evaluators.serving.engine.vllm import VllmV1
 from evaluators.serving.request import Request
 
-PATIENCE = 3.0  # times the time that serving the requests one after the other takes
+PATIENCE = 1.0  # times the time that serving the requests one after the other takes
 QUEUE = 4  # streams that are there at once when the capacity is measured
 
 
@@ -68,8 +68,12 @@ def at_load(requests: Sequence[Request], rate: float) -> list[Request]:
     return [replace(request, arrival=request.arrival * stretch) for request in requests]
 
 
+@lru_cache(maxsize=64)
 def capacity(scenario: Scenario, seed: int) -> float:
-    """Requests a second that vLLM's scheduler with its default budget gets through while a queue is never empty."""
+    """Requests a second that vLLM's scheduler with its default budget gets through while a queue is never empty.
+
+    The levels of an instance share it.
+    """
     kind, on = KINDS[scenario.kind], scenario.deployment()
     queue = [replace(request, arrival=0.0) for request in stream(kind, on, QUEUE * scenario.requests, seed)]
     recorder = Case(queue, on, kind.cached).serve(VllmV1(max_batch_tokens=2048))

@@ -68,7 +68,8 @@ class Engine(msgspec.Struct, array_like=True, gc=False):
 class Step(msgspec.Struct, array_like=True, gc=False):
     """One iteration of the engine; one without prefill goes on as long as nothing happens.
 
-    prefill: (id, tokens): chunks of prompts, at most one of each request. The first chunk of a waiting request admits it.
+    prefill: (id, tokens): chunks of prompts, at most one of each request. The first chunk of a waiting request admits
+    it.
     decode: Whether decoding requests get their next token.
     hold: Ids of decoding requests that do not in this iteration.
     preempt: Ids of running requests that give their blocks back before the iteration, and wait again.
@@ -87,9 +88,7 @@ class Step(msgspec.Struct, array_like=True, gc=False):
     iterations: int = 0
 
 
-def schedule(
-    now: float, waiting: list[Prompt], prefilling: list[Prompt], decoding: np.ndarray, engine: Engine
-) -> Step:
+def schedule(now: float, waiting: list[Prompt], prefilling: list[Prompt], decoding: np.ndarray, engine: Engine) -> Step:
     """Say what the engine computes in the iteration that starts now.
 
     Called in order of time and in one process, whenever an iteration can start and there is a choice: a request waits,
@@ -101,11 +100,11 @@ def schedule(
         waiting: Requests that do not run: the preempted first, then in order of arrival; the earliest 64 if there are
             more.
         prefilling: Requests that run and have part of the prompt computed, in order of their admission.
-        decoding: float64 [requests, 10]. Requests that generate, in order of their admission. Columns: `ID`, `ARRIVED`,
-            `PROMPT` (tokens), `GENERATED` (tokens so far), `PREDICTED` (-1 if unknown), `LAST_TOKEN` (seconds),
-            `TBT_SLO`, `PRIORITY`, `TENANT`, `FREES` (blocks, as in `Prompt`); the names can be imported from
-            `interface`. A request has PROMPT + GENERATED - 1 tokens in the KV cache, and its next token takes a block
-            if that is a multiple of the block size.
+        decoding: float64 [requests, 10]. Requests that generate, in the order in which they began to; who was held
+            comes behind the others. Columns: `ID`, `ARRIVED`, `PROMPT` (tokens), `GENERATED` (tokens so far),
+            `PREDICTED` (-1 if unknown), `LAST_TOKEN` (seconds), `TBT_SLO`, `PRIORITY`, `TENANT`, `FREES` (blocks, as in
+            `Prompt`); the names can be imported from `interface`. A request has PROMPT + GENERATED - 1 tokens in the KV
+            cache, and its next token takes a block if that is a multiple of the block size.
 
     Returns:
         The step. A chunk of c tokens takes ceil((computed + c) / block_size) - blocks of the free blocks, and a resumed

@@ -1,4 +1,4 @@
-"""What a policy sees of an engine, kept from call to call and brought up to date: that is cheaper than making it anew."""
+"""What a policy sees of an engine: kept from call to call and brought up to date, which is cheaper than making it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,13 @@ class View:
         limits, kv = instance.deployment, instance.kv
         needed = instance.decoding.blocks(1)
         return Engine(
-            kv.total, kv.block_size, kv.free, needed, limits.max_batch_tokens, limits.max_sequences, len(instance.waiting)
+            kv.total,
+            kv.block_size,
+            kv.free,
+            needed,
+            limits.max_batch_tokens,
+            limits.max_sequences,
+            len(instance.waiting),
         )
 
     def leaves_queue(self, identity: int) -> None:
@@ -82,7 +88,7 @@ def _prompt(sequence: Sequence, instance: Instance) -> Prompt:
     request = sequence.request
     size = instance.kv.block_size
     runs = sequence.id in instance.prefilling
-    row = Prompt(
+    return Prompt(
         id=sequence.id,
         arrived=request.arrival,
         tokens=sequence.target,
@@ -99,7 +105,6 @@ def _prompt(sequence: Sequence, instance: Instance) -> Prompt:
         preemptions=sequence.preemptions,
         swapped=sequence.swapped,
     )
-    return row
 
 
 def _look_up(row: Prompt, sequence: Sequence, instance: Instance) -> None:

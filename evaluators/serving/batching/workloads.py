@@ -20,7 +20,7 @@ from evaluators.serving.batching.scenarios import Scenario
 INSTANCES = Instances(train=1, validation=3, test=3)  # of each regime
 
 MEDIUM = ((0.55, 0.65), (0.75, 0.85), (0.95, 1.05))
-LOW = ((0.2, 0.3), (0.35, 0.45), (0.5, 0.6))  # where bursts alone are more than the engine can do in time
+LOW = ((0.1, 0.2), (0.25, 0.35), (0.4, 0.5))  # where bursts alone are more than the engine can do in time
 HIGH = ((0.75, 0.85), (0.95, 1.05), (1.15, 1.25))
 
 FAMILIAR: dict[str, Scenario] = {

@@ -1,0 +1,3 @@
+# expect: wrong
+def schedule(now, waiting, prefilling, decoding, engine):
+    return {"slo_attainment": 1.0}

@@ -1,0 +1,18 @@
+# expect: ok
+from interface import Step
+
+
+def schedule(now, waiting, prefilling, decoding, engine):
+    """As slow as may be, but nobody starves."""
+    return serve([] if len(decoding) or prefilling else waiting[:1], prefilling, decoding, engine)
+
+
+def serve(waiting, prefilling, decoding, engine):
+    """A legal step: prompts in order."""
+    step, budget = Step(), 2048 - len(decoding)
+    for request in prefilling + waiting[: engine.max_requests - len(decoding) - len(prefilling)]:
+        tokens = min(request.tokens - request.computed, budget)
+        if tokens > 0:
+            step.prefill.append((request.id, tokens))
+            budget -= tokens
+    return step

@@ -1,0 +1,23 @@
+# expect: wrong
+from interface import ID, Step
+
+
+def schedule(now, waiting, prefilling, decoding, engine):
+    swapped = [request.id for request in waiting if request.swapped]
+    if swapped:
+        return Step(prefill=[(swapped[0], 1)])
+    step = serve(waiting, prefilling, decoding, engine)
+    step.preempt = decoding[:1, ID].astype(int).tolist()
+    step.swap = True
+    return step
+
+
+def serve(waiting, prefilling, decoding, engine):
+    """A legal step: prompts in order."""
+    step, budget = Step(), 2048 - len(decoding)
+    for request in prefilling + waiting[: engine.max_requests - len(decoding) - len(prefilling)]:
+        tokens = min(request.tokens - request.computed, budget)
+        if tokens > 0:
+            step.prefill.append((request.id, tokens))
+            budget -= tokens
+    return step
