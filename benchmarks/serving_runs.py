@@ -35,7 +35,10 @@ from evaluators.serving.request import Request, Segment
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-PCIE = Link(16e9, 16e-6)  # where a run's configuration names no link: what its authors measured between two GPUs
+# NCCL's all-reduce between two RTX PRO 6000 over PCIe 5, as LLMServingSim measured it (profiler/perf/RTXPRO6000,
+# hardware.yaml): 12.7 us for 4 KiB, 41 us for 1 MiB, 471 us for 16 MiB. The link in a run's configuration is not used:
+# it was fitted to another simulator.
+LINK_SECONDS, LINK_SHARE = 6.6e-6, 0.72  # of what a copy to the host reaches
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,12 @@ def load_run(folder: Path, profiles: Sequence[Path], model: Model | None = None)
     name, hardware = str(instance.get("model_name") or meta.get("model")), str(instance["hardware"])
     shape = model or recognise_model(name)
     gpus = int(instance.get("tp_size") or engine.get("tensor_parallel_size") or 1)
-    measured = read_layers(
-        _profile(profiles, hardware, name, gpus), shape, gpus, _link(config), bool(engine.get("enable_expert_parallel"))
-    )
+    gpu = find_gpu(hardware)
+    link = Link(LINK_SHARE * gpu.host_bytes_per_second, LINK_SECONDS)
+    whole_experts = bool(engine.get("enable_expert_parallel"))
+    measured = read_layers(_profile(profiles, hardware, name, gpus), shape, gpus, link, whole_experts)
     limits = Limits(int(engine.get("max_num_batched_tokens") or 2048), int(engine.get("max_num_seqs") or 256))
     recorded = int(meta.get("kv_cache", {}).get("num_gpu_blocks") or 0)
-    gpu = find_gpu(hardware)
     deployment = Deployment(
         name=f"{name} on {gpus} {hardware}",
         cost=measured.profile(),
@@ -222,14 +225,6 @@ def _only_instance(folder: Path, config: Mapping[str, Any]) -> Mapping[str, Any]
         )
     instance: Mapping[str, Any] = instances[0]
     return instance
-
-
-def _link(config: Mapping[str, Any]) -> Link:
-    """GB/s and ns."""
-    speed, latency = config.get("link_bw"), config.get("link_latency")
-    return Link(
-        float(speed) * 1e9 if speed else PCIE.bytes_per_second, float(latency) * 1e-9 if latency else PCIE.seconds
-    )
 
 
 def _derived_blocks(instance: Mapping[str, Any], model: Model, gpus: int, limits: Limits) -> int:
