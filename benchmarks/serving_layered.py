@@ -22,10 +22,10 @@ that only decodes 9 ms. A prompt has 18 of them either way: 0.40 against 0.24 s,
   ShareGPT, 4 requests/s: about 35 sequences decode and activate nine tenths of the experts if routing is uniform, so
   layers without a prompt save little: mean TTFT -27 %, expert weights no less than before (-2 to +5 %).
 
-A control, predicted after these had been run but before its own run: of a dense model there is nothing to save, and the
-layers that a group leaves out read their weights for the decodes alone. The paper: Qwen3-8B, mean TTFT 0.955 -> 1.45 s
-(+52 %; it is not known to us at which rate). Here, Llama-3.1-8B on one H100, arXiv at 1.3 requests/s: an iteration with a
-chunk takes 12 ms, one with a group of layers 18 ms: mean TTFT +70 %.
+A control, predicted after these had been run but before its own run: of a dense model there is nothing to save, and
+the layers that a group leaves out read their weights for the decodes alone. The paper: Qwen3-8B, mean TTFT 0.955 ->
+1.45 s (+52 %; it is not known to us at which rate). Here, Llama-3.1-8B on one H100, arXiv at 1.3 requests/s: an
+iteration with a chunk takes 12 ms, one with a group of layers 18 ms: mean TTFT +70 %.
 """
 
 from __future__ import annotations
