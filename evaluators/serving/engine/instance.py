@@ -205,7 +205,7 @@ class Instance:
             self.kv.take(self.decoding.blocks(1))
         chunks = [(self._admit(chunk), chunk) for chunk in step.chunks]
         context = self.decoding.context
-        batch = batch_of(chunks, decodes, context)
+        batch = batch_of(chunks, decodes, context, self.deployment.layers)
         if not batch.tokens and self.kv.reserved:
             self._blocked = True
             return None

@@ -22,14 +22,15 @@ class Part(NamedTuple):
     batch: Batch
 
 
-def batch_of(chunks: Chunks, decodes: int, context: int) -> Batch:
+def batch_of(chunks: Chunks, decodes: int, context: int, layers: int) -> Batch:
     """The sums over chunks and over decoding sequences, of which `context` tokens in all are in the KV cache."""
     batch = Batch(decodes, decodes, decodes, 0, 0, decodes, context + decodes if decodes else 0)
-    for sequence, (_, tokens, _) in chunks:
-        before = sequence.computed
+    for sequence, chunk in chunks:
+        before, tokens = sequence.computed, chunk.tokens
         batch.tokens += tokens
         batch.sequences += 1
-        batch.sampled += before + tokens == sequence.target
+        last = before + tokens == sequence.target
+        batch.sampled += last and sequence.layers + passes(sequence, chunk, layers) == layers
         batch.pairs += tokens * (tokens + 2 * before)
         batch.reread += before
     return batch
@@ -43,7 +44,7 @@ def parts_of(batch: Batch, chunks: Chunks, layers: int, context: int) -> list[Pa
     parts = []
     for low, high in pairwise(sorted({0, layers, *(cut for span in spans for cut in span)})):
         inside = [each for each, (start, end) in zip(chunks, spans, strict=True) if start <= low and high <= end]
-        parts.append(Part((high - low) / layers, batch_of(inside, batch.decodes, context)))
+        parts.append(Part((high - low) / layers, batch_of(inside, batch.decodes, context, layers)))
     return parts
 
 
