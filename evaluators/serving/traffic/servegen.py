@@ -87,7 +87,7 @@ class Population:
         """Share of the requests that each client sends, the busiest first: float64 [clients]."""
         ranks, cumulated = (np.array(column, dtype=np.float64) for column in zip((0, 0.0), *self.leaders, strict=True))
         everyone = np.arange(ranks[-1] + 1.0)
-        return np.diff(np.interp(np.log1p(everyone), np.log1p(ranks), cumulated))
+        return np.sort(np.diff(np.interp(np.log1p(everyone), np.log1p(ranks), cumulated)))[::-1]
 
     def _clients(self, rng: np.random.Generator) -> list[Traffic]:
         count = self.leaders[-1][0]
@@ -106,25 +106,25 @@ def _of_tenant(requests: Iterator[Request], tenant: int) -> Iterator[Request]:
 # divided between and within clients as it is in the tables.
 LARGE = Population(
     "servegen-m-large",
-    ((1, 0.17), (2, 0.25), (3, 0.34), (5, 0.47), (10, 0.70), (20, 0.82), (40, 0.94), (67, 0.984), (135, 1.0)),
+    ((1, 0.169), (2, 0.254), (3, 0.336), (5, 0.472), (10, 0.696), (20, 0.822), (40, 0.937), (67, 0.984), (135, 1.0)),
     cv=1.97, cv_sigma=0.89, weibull=0.22,
     prompts=Spread(654, 0.75, 0.67, 32_768), answers=Spread(67, 1.33, 0.70, 8192),
 )  # fmt: skip
 MID = Population(
     "servegen-m-mid",
-    ((1, 0.46), (2, 0.53), (3, 0.58), (5, 0.64), (10, 0.77), (20, 0.88), (40, 0.967), (51, 0.987), (102, 1.0)),
+    ((1, 0.464), (2, 0.526), (3, 0.580), (5, 0.640), (10, 0.766), (20, 0.883), (40, 0.967), (51, 0.987), (102, 1.0)),
     cv=1.83, cv_sigma=1.30, weibull=0.26,
     prompts=Spread(172, 0.80, 0.34, 32_768), answers=Spread(36, 0.56, 0.48, 8192),
 )  # fmt: skip
 SMALL = Population(
     "servegen-m-small",
-    ((1, 0.33), (2, 0.51), (3, 0.60), (5, 0.74), (10, 0.92), (17, 0.986), (35, 1.0)),
+    ((1, 0.330), (2, 0.507), (3, 0.598), (5, 0.739), (10, 0.922), (17, 0.986), (35, 1.0)),
     cv=1.96, cv_sigma=1.10, weibull=0.30,
     prompts=Spread(39, 1.65, 0.31, 16_384), answers=Spread(3, 2.06, 1.03, 4096),
 )  # fmt: skip
 REASONING = Population(
     "servegen-r1",
-    ((1, 0.29), (2, 0.36), (3, 0.43), (5, 0.52), (10, 0.68), (20, 0.855), (36, 0.962), (73, 1.0)),
+    ((1, 0.286), (2, 0.364), (3, 0.431), (5, 0.525), (10, 0.677), (20, 0.855), (36, 0.962), (73, 1.0)),
     cv=1.91, cv_sigma=0.81, weibull=0.17,
     prompts=Spread(266, 1.60, 1.14, 65_536), answers=Spread(807, 0.91, 0.90, 32_768),
 )  # fmt: skip
