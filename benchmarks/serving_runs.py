@@ -20,8 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from adrs.errors import InputError
-from evaluators.serving.cost.deployment import BLOCK_TOKENS, MEMORY_SHARE, Deployment, Limits, reserve_bytes
-from evaluators.serving.cost.gpus import GIB, find_gpu
+from evaluators.serving.cost.deployment import BLOCK_TOKENS, MEMORY_SHARE, Deployment, Limits, kv_blocks
+from evaluators.serving.cost.gpus import GIB, Gpu, find_gpu
 from evaluators.serving.cost.layerwise import Link, profile_subject, read_layers
 from evaluators.serving.cost.measurements import Measurements
 from evaluators.serving.cost.models import Model, recognise_model
@@ -128,7 +128,7 @@ def load_run(folder: Path, profiles: Sequence[Path], model: Model | None = None)
         name=f"{name} on {gpus} {hardware}",
         cost=measured.profile(),
         power=serving_power(gpu, gpus, mixture=shape.experts > 0),
-        kv_blocks=recorded or _derived_blocks(instance, shape, gpus, limits),
+        kv_blocks=recorded or _derived_blocks(instance, shape, gpu, gpus, limits),
         kv_token_bytes=shape.kv_token_bytes,
         gpus=gpus,
         host_bytes_per_second=gpu.host_bytes_per_second * gpus,
@@ -227,15 +227,14 @@ def _only_instance(folder: Path, config: Mapping[str, Any]) -> Mapping[str, Any]
     return instance
 
 
-def _derived_blocks(instance: Mapping[str, Any], model: Model, gpus: int, limits: Limits) -> int:
-    """From the memory that the configuration gives the engine; else from the GPU's, less what vLLM keeps free."""
+def _derived_blocks(instance: Mapping[str, Any], model: Model, gpu: Gpu, gpus: int, limits: Limits) -> int:
+    """From the card's memory, as for any deployment; less where the configuration gives the engine less of it."""
     memory = instance.get("npu_mem", {})
-    if memory.get("mem_size"):
-        usable = gpus * GIB * float(memory["mem_size"]) * float(memory.get("mem_util", MEMORY_SHARE))
-    else:
-        gpu = find_gpu(str(instance["hardware"]))
-        usable = gpus * (MEMORY_SHARE * gpu.memory_bytes - reserve_bytes(model, gpus, limits))
-    return int((usable - model.weight_bytes) // (BLOCK_TOKENS * model.kv_token_bytes))
+    blocks = kv_blocks(model, gpu, gpus, limits)
+    if not memory.get("mem_size"):
+        return blocks
+    usable = gpus * GIB * float(memory["mem_size"]) * float(memory.get("mem_util", MEMORY_SHARE))
+    return min(blocks, int((usable - model.weight_bytes) // (BLOCK_TOKENS * model.kv_token_bytes)))
 
 
 def _profile(profiles: Sequence[Path], hardware: str, model: str, gpus: int) -> Path:
