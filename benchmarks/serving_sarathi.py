@@ -69,10 +69,8 @@ class DataSet:
 
     def requests(self, rate: float) -> list[Request]:
         """The same requests at every rate, their times stretched."""
-        fitting = (
-            each for each in self.traffic.requests(rate, seed=1) if each.prompt_tokens + each.output_tokens <=
-            self.longest
-        )
+        requests = self.traffic.requests(rate, seed=1)
+        fitting = (each for each in requests if each.prompt_tokens + each.output_tokens <= self.longest)
         return list(islice(fitting, REQUESTS))
 
 
@@ -131,9 +129,9 @@ def main() -> None:
     print(f"{'requests/s':22}{'SLO':10}{'Sarathi-Serve':>14}{'vLLM':>8}{'Orca':>8}{'Sarathi-Serve / vLLM':>24}")
     for name, data in DATA.items():
         for label, slo in (("strict", STRICT), ("relaxed", RELAXED)):
-            of = {who: capacity(policy, data, slo) for who, policy in schedulers(slo, data.longest).items()} shown =
-            f"{of['Sarathi-Serve']:14.2f}{of['vLLM']:8.2f}{of['Orca']:8.2f}{of['Sarathi-Serve'] / of['vLLM']:24.2f}"
-            print(f"{name:22}{label:10}{shown}", flush=True)
+            of = {who: capacity(policy, data, slo) for who, policy in schedulers(slo, data.longest).items()}
+            sarathi, vllm, orca = of.values()
+            print(f"{name:22}{label:10}{sarathi:14.2f}{vllm:8.2f}{orca:8.2f}{sarathi / vllm:24.2f}", flush=True)
 
 
 if __name__ == "__main__":
