@@ -50,13 +50,13 @@ class Scenario:
     """Sessions of agents on an instance.
 
     Args:
-        agent: A name in `PROFILES`.
+        agents: Names in `PROFILES`, and which share of the sessions is of this kind.
         rate: Sessions a second.
-        sessions: How many.
+        sessions: How many, all kinds together.
         host_blocks: KV blocks of 16 tokens that host memory has room for.
     """
 
-    agent: str
+    agents: Mapping[str, float]
     model: str
     gpu: str
     gpus: int
@@ -71,8 +71,19 @@ class Scenario:
         return _deployment(self.model, self.gpu, self.gpus)
 
     def generate(self) -> list[AgentSession]:
-        """The sessions in order of arrival."""
-        return list(generate(PROFILES[self.agent], self.rate, self.seed, count=self.sessions))
+        """The sessions in order of arrival, numbered."""
+        sessions = [
+            session
+            for agent, share in self.agents.items()
+            for session in generate(
+                PROFILES[agent],
+                self.rate * share,
+                self.seed * len(PROFILES) + PROFILES[agent].key,
+                count=round(self.sessions * share),
+            )
+        ]
+        sessions.sort(key=lambda session: session.arrival)
+        return [replace(session, id=place) for place, session in enumerate(sessions)]
 
 
 @cache
@@ -80,13 +91,24 @@ def _deployment(model: str, gpu: str, gpus: int) -> Deployment:
     return deployment(model, gpu, gpus)
 
 
+_CODING, _MINI_SWE, _TEAM = {"coding": 1.0}, {"mini-swe": 1.0}, {"team": 1.0}
+_MIXED = {"coding": 0.3, "mini-swe": 0.7}
+
+# Loads at which the sessions that are open at a time have several times the KV that fits.
 FAMILIAR: dict[str, Scenario] = {
-    "mini-swe-8b-h100": Scenario("mini-swe", "Llama-3.1-8B", "H100", 1, 2.0, 100),
-    "coding-8b-h100": Scenario("coding", "Llama-3.1-8B", "H100", 1, 0.02, 30),
-    "coding-70b-h100": Scenario("coding", "Llama-3.1-70B", "H100", 4, 0.02, 30),
-    "team-8b-h100": Scenario("team", "Llama-3.1-8B", "H100", 1, 1.0, 80),
+    "mini-swe-8b-h100": Scenario(_MINI_SWE, "Llama-3.1-8B", "H100", 1, 2.5, 120),
+    "mini-swe-70b-h100": Scenario(_MINI_SWE, "Llama-3.1-70B", "H100", 4, 2.0, 120),
+    "coding-70b-h100": Scenario(_CODING, "Llama-3.1-70B", "H100", 4, 0.06, 36),
+    "coding-8b-h100": Scenario(_CODING, "Llama-3.1-8B", "H100", 1, 0.12, 40),
+    "coding-32b-h100-host": Scenario(_CODING, "Qwen3-32B", "H100", 2, 0.02, 28, 16_000),
 }
-SHIFTED: dict[str, Scenario] = {}
+SHIFTED: dict[str, Scenario] = {
+    "mini-swe-8b-a100-host": Scenario(_MINI_SWE, "Llama-3.1-8B", "A100", 1, 1.2, 120, 16_000),
+    "team-30b-a3b-h100": Scenario(_TEAM, "Qwen3-30B-A3B", "H100", 1, 0.5, 60),
+    "mixed-8b-h100-host": Scenario(_MIXED, "Llama-3.1-8B", "H100", 1, 0.1, 80, 16_000),
+    "mixed-70b-h100": Scenario(_MIXED, "Llama-3.1-70B", "H100", 4, 0.08, 80),
+    "coding-70b-a100": Scenario(_CODING, "Llama-3.1-70B", "A100", 4, 0.015, 28),
+}
 
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
