@@ -50,6 +50,14 @@ def test_what_was_measured_comes_back(tmp_path: Path) -> None:
     assert profile.overhead(batch) == pytest.approx(1e-3 * (0.25 + 21 * 0.01 + 0.5))
 
 
+def test_the_example_in_the_documentation_is_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "serving_fidelity.md").read_text()
+    example = next(block for block in text.split("```") if block.startswith("\nkind,"))
+    profile = read_measurements(written(tmp_path, example.lstrip())).profile()
+    assert profile.linear(1) == pytest.approx(5.4e-3)
+    assert profile.attention.context > 0
+
+
 def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
     lines = [line.split(",") for line in (HEADER + PLAIN).splitlines()]
     turned = "\n".join(",".join(reversed(cells)) for cells in lines)
