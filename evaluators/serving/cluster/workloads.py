@@ -28,7 +28,7 @@ from evaluators.serving.traffic.modulation import Profile
 from evaluators.serving.traffic.sessions import SessionProfile
 from evaluators.serving.traffic.stream import Traffic
 
-INSTANCES = Instances(train=1, validation=4, test=3)  # of each regime
+INSTANCES = Instances(train=2)  # of each regime
 TICK = 0.5  # seconds between two calls of `rebalance`
 
 # Llumnix's cluster (section 6.1): four A10 share a network of 64 Gb/s; a migration's downtime is 20 to 30 ms, of which
@@ -50,14 +50,15 @@ class Source(Protocol):
         """See `Traffic.requests`."""
 
 
-# A chat with short turns, so that a session comes back while its KV may still be cached.
-CHAT = SessionProfile(
-    "chat", key=7,
-    single=0.3, more=5.0,
-    systems=((0.7, 512), (0.3, 1536)),
-    first=Lognormal(300, 1.0, high=4000), later=Lognormal(80, 1.0, high=2000), answers=Lognormal(150, 0.8, high=1000),
-    gap=40.0, gap_sigma=0.8,
-    longest=8000,
+# Conversations about a document: long first prompts, short turns, so that most of a prompt has been computed before,
+# and a session comes back while that may still be cached.
+DOCUMENTS = SessionProfile(
+    "documents", key=7,
+    single=0.2, more=4.0,
+    systems=((0.7, 256), (0.3, 1024)),
+    first=Lognormal(1500, 0.8, high=6000), later=Lognormal(60, 0.8, high=1000), answers=Lognormal(100, 0.7, high=800),
+    gap=20.0, gap_sigma=0.8,
+    longest=10_000,
 )  # fmt: skip
 
 # A morning: half of the mean rate, then twice, then again half, over ten minutes.
@@ -66,6 +67,7 @@ MORNING = Profile(((200.0, 0.5), (200.0, 2.0), (200.0, 0.5)))
 SOURCES: dict[str, Source] = {
     "M-M": Traffic("M-M", MEDIUM, MEDIUM),
     "S-S bursty": Traffic("S-S", SHORT, SHORT, Gamma(4.0)),
+    "M-M bursty": Traffic("M-M", MEDIUM, MEDIUM, Gamma(4.0)),
     "L-L bursty": Traffic("L-L", LONG, LONG, Gamma(2.0)),
     "S-L": Traffic("S-L", SHORT, LONG),
     "L-S": Traffic("L-S", LONG, SHORT),
@@ -73,7 +75,7 @@ SOURCES: dict[str, Source] = {
     "conversation": CONVERSATION,
     "code": CODE,
     "burstgpt": BURSTGPT,
-    "chat": CHAT,
+    "documents": DOCUMENTS,
 }
 
 
@@ -145,19 +147,19 @@ def _on_a100(scenario: Scenario) -> Scenario:
 
 
 FAMILIAR: dict[str, Scenario] = {
-    "medium-8xA10": Scenario("M-M", 3.9, 900, 8, 8),
-    "short-bursty-priorities-8xA10": Scenario("S-S bursty", 14.0, 1500, 8, 8, high_priority=0.1),
-    "long-bursty-scaling-8xA10": Scenario("L-L bursty", 1.2, 500, 8, 4),
-    "chat-sessions-4xA100": _on_a100(Scenario("chat", 10.0, 1200, 4, 4, prefix_cache=True)),
-    "conversation-6xA100": _on_a100(Scenario("conversation", 30.0, 1500, 6, 6)),
-    "code-scaling-6xA100": _on_a100(Scenario("code", 10.0, 1000, 6, 2)),
+    "medium-8xA10": Scenario("M-M", 4.5, 800, 8, 8),
+    "medium-bursty-priorities-8xA10": Scenario("M-M bursty", 3.8, 800, 8, 8, high_priority=0.1),
+    "long-bursty-scaling-8xA10": Scenario("L-L bursty", 1.3, 450, 8, 4),
+    "documents-4xA100": _on_a100(Scenario("documents", 12.0, 1000, 4, 4, prefix_cache=True)),
+    "conversation-6xA100": _on_a100(Scenario("conversation", 42.0, 1200, 6, 6)),
+    "code-scaling-6xA100": _on_a100(Scenario("code", 12.0, 900, 6, 2)),
 }
 SHIFTED: dict[str, Scenario] = {
-    "short-to-long-8xA10": Scenario("S-L", 2.1, 700, 8, 8),
-    "long-to-short-16xA10": Scenario("L-S", 16.0, 1500, 16, 16),
-    "medium-morning-12xA10": Scenario("M-M morning", 3.0, 1200, 12, 6),
-    "burstgpt-priorities-8xA10": Scenario("burstgpt", 20.0, 1500, 8, 8, high_priority=0.2),
-    "chat-scaling-8xA100": _on_a100(Scenario("chat", 10.0, 1200, 8, 2, prefix_cache=True)),
+    "short-to-long-8xA10": Scenario("S-L", 2.1, 600, 8, 8),
+    "long-to-short-16xA10": Scenario("L-S", 18.0, 1200, 16, 16),
+    "medium-morning-12xA10": Scenario("M-M morning", 3.2, 1000, 12, 6),
+    "short-bursty-priorities-6xA10": Scenario("S-S bursty", 26.0, 1200, 6, 6, high_priority=0.2),
+    "documents-scaling-8xA100": _on_a100(Scenario("documents", 14.0, 1000, 8, 3, prefix_cache=True)),
 }
 
 
