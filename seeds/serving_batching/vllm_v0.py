@@ -19,24 +19,31 @@ WATERMARK = 0.01  # of the blocks: stays free at admission
 def schedule(now, waiting, prefilling, decoding, engine):
     step = Step(decode=False)
     seats = min(MOST, engine.max_requests) - len(decoding) - len(prefilling)
-    free, budget = engine.free, TOKENS
+    free, budget = engine.free, min(TOKENS, engine.max_tokens)
     for request in prefilling:  # what is left of a prompt longer than an iteration can be
-        budget = take(step, request, budget, engine)
+        free -= whole(request, engine)
+        budget = take(step, request, budget)
     for request in waiting[:seats]:
-        tokens = request.tokens - request.computed
-        blocks = -(-request.tokens // engine.block_size) - request.blocks
         running = len(decoding) or prefilling or step.prefill
-        if (step.prefill and tokens > budget) or (running and blocks > free - WATERMARK * engine.blocks):
+        free -= whole(request, engine)
+        if running and free < WATERMARK * engine.blocks:
             break
-        free -= blocks
-        budget = take(step, request, budget, engine)
+        if budget <= 0 or (step.prefill and request.tokens - request.computed > budget):
+            break
+        budget = take(step, request, budget)
     return step if step.prefill else decode(decoding, engine)
 
 
-def take(step, request, budget, engine):
-    """The whole prompt, if an iteration can be so long."""
-    tokens = min(request.tokens - request.computed, engine.max_tokens)
-    step.prefill.append((request.id, tokens))
+def whole(request, engine):
+    """Blocks that the rest of its prompt takes."""
+    return -(-request.tokens // engine.block_size) - request.blocks
+
+
+def take(step, request, budget):
+    """The whole prompt, if an iteration can be so long; returns what is left of the budget."""
+    tokens = min(request.tokens - request.computed, budget)
+    if tokens > 0:
+        step.prefill.append((request.id, tokens))
     return budget - tokens
 
 
