@@ -108,8 +108,10 @@ def test_experts_of_several_gpus_come_from_the_table_of_one(tmp_path: Path) -> N
         (1, {"dense": DENSE}, r"tp1: no per_sequence.csv or per_sequence.csv.gz; expected the output of the profiler"),
         (1, {"dense": "layer,tokens\nqkv,1\n"}, r"dense.csv: no column 'time_us'; expected"),
         (1, {"dense": "layer,tokens,time_us\n"}, r"dense.csv: no rows; expected"),
+        (1, {"dense": DENSE + "qkv_proj,many,3\n"}, r"dense.csv: tokens, time_us: expected numbers of 0 or more"),
+        (1, {"dense": DENSE + "qkv_proj,5,\n"}, r"dense.csv: tokens, time_us: expected numbers of 0 or more"),
         (1, {"dense": ""}, r"dense.csv: cannot be read: .*; expected a CSV file"),
-        (1, {"linear_attention": DENSE}, r"linear_attention.csv: layers of linear attention are not supported"),
+        (1, {"linear_attention": DENSE}, r"tp1: layers of linear attention are not supported"),
         (
             1,
             {"dense": DENSE, "per_sequence": HEAD, "attention": ATTENTION.replace("time_us", "layer,time_us")},

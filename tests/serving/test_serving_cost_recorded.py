@@ -50,6 +50,13 @@ def test_what_was_measured_comes_back(tmp_path: Path) -> None:
     assert profile.overhead(batch) == pytest.approx(1e-3 * (0.25 + 21 * 0.01 + 0.5))
 
 
+def test_what_was_never_measured_costs_nothing(tmp_path: Path) -> None:
+    text = "".join(line for line in PLAIN.splitlines(True) if ",300," not in line and not line.startswith("exp"))
+    profile = read_measurements(written(tmp_path, HEADER + text)).profile()
+    assert (profile.attention.reread, profile.experts(1000)) == (0.0, 0.0)
+    assert profile.attention.pair == pytest.approx(1e-8)
+
+
 def test_the_example_in_the_documentation_is_read(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "serving_fidelity.md").read_text()
     example = next(block for block in text.split("```") if block.startswith("\nkind,"))

@@ -45,14 +45,12 @@ class Source:
         system: Its name of the GPU, such as h100_sxm.
         gpus: Tensor parallelism.
         backend: vllm, sglang or trtllm.
-        precision: Of the weights in its matrix multiplications; None for that of the checkpoint.
     """
 
     model: str
     system: str
     gpus: int = 1
     backend: str = "vllm"
-    precision: str | None = None
 
 
 def measure(source: Source, step: float = 0.0, sequence: float = 0.0) -> Measurements:
@@ -67,22 +65,17 @@ def measure(source: Source, step: float = 0.0, sequence: float = 0.0) -> Measure
     except Exception as error:  # whatever its compiled engine raises: the tables do not cover the model there
         raise InputError(f"aiconfigurator: no kernel times for {_named(source)}: {_first_line(error)}") from error
     sizes = [prefills[n, 0] for n in SIZES]
-    experts = Grid(SIZES, tuple(_seconds(operations, only="_moe") for operations in sizes))
-    heads = [decodes[n, CONTEXTS[0]] for n in SEQUENCES]
+    linear = tuple(_seconds(operations, without=("attention", "logits", "_moe")) for operations in sizes)
+    experts = tuple(_seconds(operations, only="_moe") for operations in sizes)
+    head = tuple(_seconds(decodes[n, CONTEXTS[0]], only="logits") for n in SEQUENCES)
+    chunks = {at: operations for at, operations in prefills.items() if at[0] in CHUNKS}
+    attention = [AttentionTime(chunk(before, n), _attention(of)) for (n, before), of in chunks.items()]
+    attention += [AttentionTime(decoding(*at), _attention(of)) for at, of in decodes.items()]
     return Measurements(
-        linear=Grid(
-            SIZES, tuple(_seconds(operations, without=("attention", "logits", "_moe")) for operations in sizes)
-        ),
-        head=Grid(SEQUENCES, tuple(_seconds(operations, only="logits") for operations in heads)),
-        attention=(
-            *(
-                AttentionTime(chunk(before, n), _attention(prefills[n, before]))
-                for n, before in PREFILLS
-                if n in CHUNKS
-            ),
-            *(AttentionTime(decoding(*at), _attention(operations)) for at, operations in decodes.items()),
-        ),
-        experts=experts if any(experts.seconds) else NOTHING,
+        linear=Grid(SIZES, linear),
+        head=Grid(SEQUENCES, head),
+        attention=tuple(attention),
+        experts=Grid(SIZES, experts) if any(experts) else NOTHING,
         step=step,
         sequence=sequence,
     )
@@ -110,12 +103,9 @@ def _compile(source: Source) -> _Engine:
         message = "aiconfigurator is not installed; expected the extra `gpu`: pip install 'adrs-toolkit[gpu]'"
         raise InputError(message) from error
     logging.getLogger("aiconfigurator_core").setLevel(logging.ERROR)
-    experts = {"moe_tp_size": source.gpus, "moe_ep_size": 1}
-    options = experts | ({"gemm_quant_mode": source.precision} if source.precision else {})
+    parallel = {"tp_size": source.gpus, "moe_tp_size": source.gpus, "moe_ep_size": 1}
     try:
-        engine: _Engine = EngineHandle.compile(
-            source.model, source.system, source.backend, tp_size=source.gpus, **options
-        )
+        engine: _Engine = EngineHandle.compile(source.model, source.system, source.backend, **parallel)
     except Exception as error:  # it raises many kinds for an unknown model, system or backend
         raise InputError(f"aiconfigurator: cannot serve {_named(source)}: {_first_line(error)}") from error
     return engine

@@ -34,12 +34,8 @@ def fit_attention(linear: Grid, times: Sequence[AttentionTime]) -> Attention:
     decodes = [time for time in times if time.batch.decodes == time.batch.sequences]
     chunks = [time for time in times if not time.batch.decodes]
     mixed = [time for time in times if 0 < time.batch.decodes < time.batch.sequences]
-    launch, sequence, context = _solve(
-        [(1.0, time.batch.decodes, time.batch.context) for time in decodes],
-        [t.seconds for t in decodes],
-        linear,
-        decodes,
-    )
+    sums = [(1.0, time.batch.decodes, time.batch.context) for time in decodes]
+    launch, sequence, context = _solve(sums, [time.seconds for time in decodes], linear, decodes)
     beyond = [time.seconds - launch for time in chunks]
     pair, reread = _solve([(time.batch.pairs, time.batch.reread) for time in chunks], beyond, linear, chunks)
     found = Attention(launch, pair, reread, sequence, context)
@@ -67,6 +63,7 @@ def _solve(
     while kept.any():
         found[:] = 0.0
         scale = np.linalg.norm(matrix[:, kept], axis=0)
+        scale[scale == 0] = 1.0  # nothing was measured of it: its coefficient is 0
         found[kept] = np.linalg.lstsq(matrix[:, kept] / scale, target, rcond=None)[0] / scale
         if (found >= 0).all():
             break

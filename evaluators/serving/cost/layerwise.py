@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from adrs.errors import InputError
+from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.experts import activated_experts
 from evaluators.serving.cost.fit import AttentionTime
 from evaluators.serving.cost.measurements import Measurements, chunk, decoding, together
@@ -67,7 +68,8 @@ def read_layers(folder: Path, model: Model, gpus: int, link: Link, expert_parall
         InputError: A file is missing or lacks a column, or the model has layers that are not of a transformer.
     """
     tables = _Tables(folder, gpus)
-    tables.refuse("linear_attention", "layers of linear attention")
+    if tables.has("linear_attention"):
+        raise InputError(f"{tables.folder}: layers of linear attention are not supported; profile a pure transformer")
     dense = tables.read("dense", ["layer", "tokens"], shared=True)
     return Measurements(
         linear=_linear(dense, model, gpus, link),
@@ -105,10 +107,6 @@ class _Tables:
         """Of one GPU."""
         return self._table(self.first, name, keys)
 
-    def refuse(self, name: str, what: str) -> None:
-        if self.has(name):
-            raise InputError(f"{self._path(self.folder, name)}: {what} are not supported; profile a pure transformer")
-
     def _table(self, folder: Path, name: str, keys: list[str]) -> pd.DataFrame:
         path = self._path(folder, name)
         if path is None:
@@ -119,9 +117,11 @@ class _Tables:
             raise InputError(f"{path}: cannot be read: {error}; expected a CSV file") from error
         missing = [key for key in (*keys, "time_us") if key not in table.columns]
         if missing or table.empty:
-            raise InputError(
-                f"{path}: {f'no column {missing[0]!r}' if missing else 'no rows'}; expected {keys}, time_us"
-            )
+            found = f"no column {missing[0]!r}" if missing else "no rows"
+            raise InputError(f"{path}: {found}; expected {', '.join(keys)}, time_us")
+        numbers = [key for key in (*keys, "time_us") if key != "layer"]
+        if not all(pd.api.types.is_numeric_dtype(table[key]) and table[key].ge(0).all() for key in numbers):
+            raise InputError(f"{path}: {', '.join(numbers)}: expected numbers of 0 or more in every row")
         return table
 
     @staticmethod
@@ -152,13 +152,10 @@ def _attention(tables: _Tables, layers: int) -> tuple[AttentionTime, ...]:
         raise InputError(f"{tables.folder}: sparse attention is not supported; profile a pure transformer")
     if "decode_q_len" in table:
         table = table[table["decode_q_len"] <= 1]
-    rows = table[[*keys, "time_us"]].itertuples(index=False, name=None)
+    rows = table[[*keys, "time_us"]].astype(dict.fromkeys(keys, int)).itertuples(index=False, name=None)
     return tuple(
         AttentionTime(
-            together(
-                chunk(int(before), int(tokens)) if tokens else decoding(0, 0), decoding(int(sequences), int(context))
-            ),
-            layers * time * MICRO,
+            together(chunk(before, tokens) if tokens else Batch(), decoding(sequences, context)), layers * time * MICRO
         )
         for tokens, before, sequences, context, time in rows
     )
