@@ -36,6 +36,7 @@ ATTENTION = """prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
 100,300,0,0,75
 100,0,4,1000,35
 """
+SPARSE = "layer,prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\nattention,0,0,1,9,8\nindexer,0,0,1,9,8\n"
 
 
 def write(folder: Path, **tables: str) -> None:
@@ -114,7 +115,7 @@ def test_experts_of_several_gpus_come_from_the_table_of_one(tmp_path: Path) -> N
         (1, {"linear_attention": DENSE}, r"tp1: layers of linear attention are not supported"),
         (
             1,
-            {"dense": DENSE, "per_sequence": HEAD, "attention": ATTENTION.replace("time_us", "layer,time_us")},
+            {"dense": DENSE, "per_sequence": HEAD, "attention": SPARSE},
             r"sparse attention is not supported",
         ),
     ],
