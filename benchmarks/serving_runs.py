@@ -113,8 +113,10 @@ def load_run(folder: Path, profiles: Sequence[Path], model: Model | None = None)
     Raises:
         InputError: A file is missing or not of the form, or no profile fits.
     """
-    meta, config = _json(folder / "meta.json"), _json(folder / "config.json")
-    engine, instance = meta.get("engine_kwargs", {}), _only_instance(folder, config)
+    nested = not (folder / "config.json").is_file() and (folder.parent / "config.json").is_file()
+    around = folder.parent if nested else folder  # in its repository, what vLLM wrote lies in a folder of its own
+    meta, config = _json(folder / "meta.json"), _json(around / "config.json")
+    engine, instance = meta.get("engine_kwargs", {}), _only_instance(around, config)
     name, hardware = str(instance.get("model_name") or meta.get("model")), str(instance["hardware"])
     shape = model or recognise_model(name)
     gpus = int(instance.get("tp_size") or engine.get("tensor_parallel_size") or 1)
@@ -139,7 +141,7 @@ def load_run(folder: Path, profiles: Sequence[Path], model: Model | None = None)
     )
     series, requests = _table(folder / "timeseries.csv"), _requests(folder)
     return Run(
-        name=folder.name,
+        name=f"{around.parent.name}-{around.name}" if nested else folder.name,
         model=shape,
         measured=measured,
         deployment=deployment,

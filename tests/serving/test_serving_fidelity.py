@@ -104,6 +104,19 @@ def test_recorded_blocks_come_before_derived_ones(runs: ModuleType, folders: tup
     assert (run.kv_recorded, run.deployment.kv_blocks) == (True, 777)
 
 
+def test_runs_lie_as_in_their_repository_too(runs: ModuleType, folders: tuple[Path, Path]) -> None:
+    folder, profiles = folders
+    flat = runs.load_run(folder, [profiles])
+    inner = folder / "vllm"
+    inner.mkdir()
+    for name in ("meta.json", "requests.jsonl", "timeseries.csv"):
+        (folder / name).rename(inner / name)
+    nested = runs.load_run(inner, [profiles])
+    assert nested.name == "truth-run"
+    assert nested.deployment == flat.deployment
+    assert (nested.prompts == flat.prompts).all()
+
+
 def test_the_constants_that_made_a_run_are_found_again(runs: ModuleType, folders: tuple[Path, Path]) -> None:
     folder, profiles = folders
     record(runs, folder, profiles)
