@@ -48,7 +48,7 @@ def test_a_duration_cuts_the_same_stream(generate: Generate) -> None:
     assert made[-1].arrival < 60.0 <= next(islice(generate(5.0, 3), len(made), None)).arrival
 
 
-@pytest.mark.parametrize("name", ["azure-conversation", "azure-code", "burstgpt"])
+@pytest.mark.parametrize("name", ["azure-conversation", "azure-code", "burstgpt", "servegen-m-large"])
 def test_a_load_changes_the_arrivals_and_not_the_work(name: str) -> None:
     slow, fast = (list(GENERATORS[name](rate, 5, count=300)) for rate in (1.0, 4.0))
     work = [[(request.prompt_tokens, request.output_tokens) for request in made] for made in (slow, fast)]
