@@ -70,11 +70,16 @@ def at_load(requests: Sequence[Request], rate: float) -> list[Request]:
 
 @lru_cache(maxsize=64)
 def capacity(scenario: Scenario, seed: int) -> float:
-    """Requests a second that vLLM's scheduler with its default budget gets through while a queue is never empty.
+    """Requests a second that the engine gets through of a queue of several such streams.
 
     The levels of an instance share it.
     """
     kind, on = KINDS[scenario.kind], scenario.deployment()
-    queue = [replace(request, arrival=0.0) for request in stream(kind, on, QUEUE * scenario.requests, seed)]
-    recorder = Case(queue, on, kind.cached).serve(VllmV1(max_batch_tokens=2048))
+    return throughput(stream(kind, on, QUEUE * scenario.requests, seed), on, kind.cached)
+
+
+def throughput(requests: Sequence[Request], on: Deployment, cached: bool) -> float:
+    """Requests a second that vLLM's scheduler with its default budget gets through if all are there at once."""
+    queue = [replace(request, arrival=0.0) for request in requests]
+    recorder = Case(queue, on, cached).serve(VllmV1(max_batch_tokens=2048))
     return len(queue) / recorder.busy

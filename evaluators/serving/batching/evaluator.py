@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from adrs.errors import InputError
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload, WrongAnswer
 from evaluators.serving.batching.asking import Asking
 from evaluators.serving.batching.case import Case, case_of
+from evaluators.serving.batching.recorded import Recorded
 from evaluators.serving.batching.workloads import list_workloads, scenario_of
 from evaluators.serving.engine.metrics import metrics_of
 from evaluators.serving.engine.step import Refused
 
 
 class ServingBatching:
-    """Policies that decide what an LLM engine computes in each iteration."""
+    """Policies that decide what an LLM engine computes in each iteration.
+
+    Args:
+        trace: Score on a recorded trace instead of generated streams; see `evaluators.serving.batching.recorded`.
+        deployment: What serves the trace; see there.
+
+    Raises:
+        InputError: a trace or a deployment that cannot be used.
+    """
 
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
 
-    def __init__(self) -> None:
+    def __init__(self, trace: dict[str, Any] | None = None, deployment: dict[str, Any] | None = None) -> None:
+        if trace is None and deployment is not None:
+            raise InputError("options.deployment: generated streams have theirs; give a trace, too")
+        self._recorded = None if trace is None else Recorded.from_options(trace, deployment or {})
         self._cases: dict[str, Case] = {}
 
     def workloads(self, split: Split, salt: int) -> Sequence[Workload]:
-        """See `workloads`."""
-        return list_workloads(split, salt)
+        """See `workloads`; of a recorded trace, its streams reserved for the split."""
+        return list_workloads(split, salt) if self._recorded is None else self._recorded.workloads(split)
 
     def run(self, workload: Workload, policy: Policy) -> Metrics:
         """Serve the stream with the policy's batches; see `evaluators.serving.engine`.
@@ -48,5 +62,8 @@ class ServingBatching:
     def _case(self, workload: Workload) -> Case:
         """Built once a process: candidates after candidates are scored on the same streams."""
         if workload.hash not in self._cases:
-            self._cases[workload.hash] = case_of(*scenario_of(workload.parameters))
+            self._cases[workload.hash] = self._made(workload.parameters)
         return self._cases[workload.hash]
+
+    def _made(self, parameters: Mapping[str, Any]) -> Case:
+        return case_of(*scenario_of(parameters)) if self._recorded is None else self._recorded.case(parameters)

@@ -1,8 +1,8 @@
 """What the service promises: times to the first token and between tokens, as multiples of what the deployment can do.
 
 - Time between tokens: 5 (strict) or 25 times (relaxed) a decode iteration of 32 requests with 4k tokens each (Agrawal
-  et al., "Taming Throughput-Latency Tradeoff in LLM Inference with Sarathi-Serve", OSDI 2024, section 5.1); where the KV
-  cache holds less, with as much as it holds.
+  et al., "Taming Throughput-Latency Tradeoff in LLM Inference with Sarathi-Serve", OSDI 2024, section 5.1); where the
+  KV cache holds less, with as much as it holds.
 - Time to the first token: 6 times that of the prompt alone on an idle instance, the slowdown allowed at the 99th
   percentile by Patel et al., "Splitwise: Efficient Generative LLM Inference Using Phase Splitting" (ISCA 2024, table
   VI), times 5 if relaxed; but no less than the time between tokens.
