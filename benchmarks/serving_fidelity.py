@@ -91,8 +91,8 @@ def print_run(run: Run, hosts: Mapping[tuple[str, bool], Host]) -> None:
     ways |= {f"fitted on {name}{', both' if step else ''}": hosts[name, step] for name, step in others}
     ways |= {"fitted here, both": hosts[run.name, True]}
     results = [simulate(run, host) for host in ways.values()]
-    deployed = run.deployment
-    source = "as it recorded" if run.kv_recorded else "derived from its memory"
+    deployed = run.setup.deployment
+    source = "as it recorded" if run.setup.kv_recorded else "derived from its memory"
     print(f"\n{run.name}: {deployed.name}, {len(run.prompts)} requests, {deployed.max_sequences} sequences and")
     print(f"{deployed.max_batch_tokens} tokens an iteration, {deployed.kv_blocks} KV blocks ({source})\n")
     print(f"| | vLLM | {' | '.join(ways)} |\n|---|---|{'---|' * len(ways)}")

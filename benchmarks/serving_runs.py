@@ -82,21 +82,31 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Run:
-    """A recorded run.
+class Setup:
+    """The engine of a run.
 
     Args:
-        kv_recorded: Whether the engine wrote down its KV blocks; otherwise they are derived from its memory.
-        kv_use: Share of the KV cache in use, at the ticks; all 0 where the engine did not say.
-        prompts: Tokens of each request.
+        kv_recorded: Whether it wrote down its KV blocks; otherwise they are derived from its memory.
     """
 
-    name: str
     model: Model
     measured: Measurements
     deployment: Deployment
     kv_recorded: bool
     prefix_cache: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """A recorded run.
+
+    Args:
+        kv_use: Share of the KV cache in use, at the ticks; all 0 where the engine did not say.
+        prompts: Tokens of each request.
+    """
+
+    name: str
+    setup: Setup
     ticks: Floats
     kv_use: Floats
     prompts: Integers
@@ -116,37 +126,11 @@ def load_run(folder: Path, profiles: Sequence[Path], model: Model | None = None)
     nested = not (folder / "config.json").is_file() and (folder.parent / "config.json").is_file()
     around = folder.parent if nested else folder  # in its repository, what vLLM wrote lies in a folder of its own
     meta, config = _json(folder / "meta.json"), _json(around / "config.json")
-    engine, instance = meta.get("engine_kwargs", {}), _only_instance(around, config)
-    name, hardware = str(instance.get("model_name") or meta.get("model")), str(instance["hardware"])
-    shape = model or recognise_model(name)
-    gpus = int(instance.get("tp_size") or engine.get("tensor_parallel_size") or 1)
-    gpu = find_gpu(hardware)
-    link = Link(LINK_SHARE * gpu.host_bytes_per_second, LINK_SECONDS)
-    whole_experts = bool(engine.get("enable_expert_parallel"))
-    measured = read_layers(_profile(profiles, hardware, name, gpus), shape, gpus, link, whole_experts)
-    limits = Limits(int(engine.get("max_num_batched_tokens") or 2048), int(engine.get("max_num_seqs") or 256))
-    recorded = int(meta.get("kv_cache", {}).get("num_gpu_blocks") or 0)
-    deployment = Deployment(
-        name=f"{name} on {gpus} {hardware}",
-        cost=measured.profile(),
-        power=serving_power(gpu, gpus, mixture=shape.experts > 0),
-        kv_blocks=recorded or _derived_blocks(instance, shape, gpu, gpus, limits),
-        kv_token_bytes=shape.kv_token_bytes,
-        gpus=gpus,
-        host_bytes_per_second=gpu.host_bytes_per_second * gpus,
-        weight_bytes=shape.weight_bytes,
-        layers=shape.layers,
-        max_batch_tokens=limits.max_batch_tokens,
-        max_sequences=limits.max_sequences,
-    )
+    setup = _set_up(meta, _only_instance(around, config), profiles, model)
     series, requests = _table(folder / "timeseries.csv"), _requests(folder)
     return Run(
         name=f"{around.parent.name}-{around.name}" if nested else folder.name,
-        model=shape,
-        measured=measured,
-        deployment=deployment,
-        kv_recorded=recorded > 0,
-        prefix_cache=bool(meta.get("kv_cache", {}).get("enable_prefix_caching", True)),
+        setup=setup,
         ticks=series["t"].to_numpy(float),
         kv_use=series["kv_cache_pct"].to_numpy(float) / 100,
         prompts=requests["input_toks"].to_numpy(int),
@@ -154,15 +138,44 @@ def load_run(folder: Path, profiles: Sequence[Path], model: Model | None = None)
     )
 
 
+def _set_up(
+    meta: Mapping[str, Any], instance: Mapping[str, Any], profiles: Sequence[Path], given: Model | None
+) -> Setup:
+    engine, cache = meta.get("engine_kwargs", {}), meta.get("kv_cache", {})
+    name, hardware = str(instance.get("model_name") or meta.get("model")), str(instance["hardware"])
+    model, gpu = given or recognise_model(name), find_gpu(hardware)
+    gpus = int(instance.get("tp_size") or engine.get("tensor_parallel_size") or 1)
+    limits = Limits(int(engine.get("max_num_batched_tokens") or 2048), int(engine.get("max_num_seqs") or 256))
+    link = Link(LINK_SHARE * gpu.host_bytes_per_second, LINK_SECONDS)
+    whole_experts = bool(engine.get("enable_expert_parallel"))
+    measured = read_layers(_profile(profiles, hardware, name, gpus), model, gpus, link, whole_experts)
+    recorded = int(cache.get("num_gpu_blocks") or 0)
+    deployment = Deployment(
+        name=f"{name} on {gpus} {hardware}",
+        cost=measured.profile(),
+        power=serving_power(gpu, gpus, mixture=model.experts > 0),
+        kv_blocks=recorded or _derived_blocks(instance, model, gpu, gpus, limits),
+        kv_token_bytes=model.kv_token_bytes,
+        gpus=gpus,
+        host_bytes_per_second=gpu.host_bytes_per_second * gpus,
+        weight_bytes=model.weight_bytes,
+        layers=model.layers,
+        max_batch_tokens=limits.max_batch_tokens,
+        max_sequences=limits.max_sequences,
+    )
+    return Setup(model, measured, deployment, recorded > 0, bool(cache.get("enable_prefix_caching", True)))
+
+
 def simulate(run: Run, host: Host) -> tuple[Outcome, Floats]:
     """The run's requests through the simulator, and the share of KV blocks in use at the ticks.
 
     Prompts share nothing, but with a prefix cache a preempted request finds what is left of its own KV.
     """
-    cost = replace(run.measured, step=host.step, sequence=host.sequence).profile()
-    deployment = replace(run.deployment, cost=cost)
+    setup = run.setup
+    cost = replace(setup.measured, step=host.step, sequence=host.sequence).profile()
+    deployment = replace(setup.deployment, cost=cost)
     recorder = Recorder()
-    cache = PrefixCache(deployment.block_size) if run.prefix_cache else None
+    cache = PrefixCache(deployment.block_size) if setup.prefix_cache else None
     instance = Instance(deployment, VllmV1(), recorder, cache)
     truth = run.truth
     requests = [

@@ -89,10 +89,14 @@ def record(runs: ModuleType, folder: Path, profiles: Path) -> None:
 def test_a_run_of_a_mixture_on_two_gpus_is_read(runs: ModuleType, folders: tuple[Path, Path]) -> None:
     folder, profiles = folders
     run = runs.load_run(folder, [profiles])
-    assert (run.deployment.gpus, run.deployment.max_sequences, run.deployment.max_batch_tokens) == (2, 64, 1024)
-    assert run.measured.experts(2048) == pytest.approx(48 * 1100e-6 / 2)
-    assert not run.kv_recorded
-    assert run.deployment.kv_blocks * 16 * run.deployment.kv_token_bytes < 2 * 0.9 * 96 * 2**30 - 61e9
+    assert (run.setup.deployment.gpus, run.setup.deployment.max_sequences, run.setup.deployment.max_batch_tokens) == (
+        2,
+        64,
+        1024,
+    )
+    assert run.setup.measured.experts(2048) == pytest.approx(48 * 1100e-6 / 2)
+    assert not run.setup.kv_recorded
+    assert run.setup.deployment.kv_blocks * 16 * run.setup.deployment.kv_token_bytes < 2 * 0.9 * 96 * 2**30 - 61e9
     assert run.truth.arrival[0] == 0.0
     assert run.truth.ttft == pytest.approx(np.ones(40))
 
@@ -101,7 +105,7 @@ def test_recorded_blocks_come_before_derived_ones(runs: ModuleType, folders: tup
     folder, profiles = folders
     (folder / "meta.json").write_text(json.dumps(META | {"kv_cache": {"num_gpu_blocks": 777}}))
     run = runs.load_run(folder, [profiles])
-    assert (run.kv_recorded, run.deployment.kv_blocks) == (True, 777)
+    assert (run.setup.kv_recorded, run.setup.deployment.kv_blocks) == (True, 777)
 
 
 def test_runs_lie_as_in_their_repository_too(runs: ModuleType, folders: tuple[Path, Path]) -> None:
@@ -113,7 +117,7 @@ def test_runs_lie_as_in_their_repository_too(runs: ModuleType, folders: tuple[Pa
         (folder / name).rename(inner / name)
     nested = runs.load_run(inner, [profiles])
     assert nested.name == "truth-run"
-    assert nested.deployment == flat.deployment
+    assert nested.setup == flat.setup
     assert (nested.prompts == flat.prompts).all()
 
 
@@ -202,6 +206,6 @@ def test_the_derived_kv_cache_is_that_which_vllm_found(runs: ModuleType) -> None
     run = measured_run(runs, "RTX4090-Llama-3.1-8B")
     config = json.loads((DATA / "vllm_ground_truth" / run.name / "config.json").read_text())
     memory = config["nodes"][0]["instances"][0]["npu_mem"]
-    usable = memory["mem_size"] * memory["mem_util"] * 2**30 - run.model.weight_bytes
-    assert usable / (16 * run.model.kv_token_bytes) == pytest.approx(run.deployment.kv_blocks, rel=0.005)
+    usable = memory["mem_size"] * memory["mem_util"] * 2**30 - run.setup.model.weight_bytes
+    assert usable / (16 * run.setup.model.kv_token_bytes) == pytest.approx(run.setup.deployment.kv_blocks, rel=0.005)
     assert run.kv_use[run.truth.waiting > 20].mean() > 0.95  # while others wait, the cache is full
