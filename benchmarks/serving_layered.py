@@ -107,7 +107,8 @@ def run(setting: Setting, name: str, constant: str) -> dict[str, float]:
     source = re.sub(rf"^{constant.split()[0]} = \d+", constant, text, flags=re.M)
     requests = list(setting.traffic.requests(setting.rate, setting.seed, count=setting.requests))
     recorder = ExpertRecorder(find_model(setting.on.name.split()[0]))
-    serve(Instance(setting.on, Asking(DirectPolicy.from_source(source), requests[0], NEVER), recorder), requests)
+    asking = Asking(DirectPolicy.from_source(source), requests[0], NEVER, 1000 * len(requests))
+    serve(Instance(setting.on, asking, recorder), requests)
     per_request = recorder.expert_bytes / 1e9 / len(requests)
     return metrics_of(recorder, setting.on.kv_blocks, setting.on.gpus) | {"expert_gigabytes": per_request}
 

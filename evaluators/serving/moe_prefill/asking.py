@@ -28,12 +28,15 @@ class Asking:
     Args:
         promise: Any request of the workload, for its SLOs: they are the same for all.
         until: Seconds; whoever has not served all requests by then starves them.
+        decisions: The most there may be; whoever needs more lets the clock creep.
     """
 
-    def __init__(self, policy: Policy, promise: Request, until: float) -> None:
+    def __init__(self, policy: Policy, promise: Request, until: float, decisions: int) -> None:
         self._policy = policy
         self._promise = promise
         self._until = until
+        self._most = decisions
+        self._decisions = 0
 
     def schedule(self, now: float, instance: Instance) -> Step:
         """See `Scheduler`. Raises `Refused` where requests starve or the answer takes what is not free."""
@@ -43,6 +46,9 @@ class Asking:
         view = _View(instance)
         if not (instance.waiting or view.prefilling):
             return Step(preempt=view.preempted)
+        self._decisions += 1
+        if self._decisions > self._most:
+            raise Refused(f"more than {self._most} iterations with prefill: let more tokens or layers pass in each")
         waiting = [_shown(each, view.blocks_to_begin(each)) for each in islice(instance.waiting.values(), WINDOW)]
         prefilling = [_shown(each, 0) for each in view.prefilling]
         answer: list[Row] = self._policy.call("schedule", now, waiting, prefilling, view.engine(self._promise))

@@ -21,6 +21,7 @@ SHOWN = (
     "slo_attainment", "ttft_mean_s", "ttft_p50_s", "ttft_p99_s", "tbt_mean_s", "tbt_p99_s", "e2e_mean_s",
     "throughput_tokens_per_s", "energy_joules_per_token", "busy", "kv_use", "preemptions_per_request",
 )  # fmt: skip
+DECISIONS = 100  # at most, for each request; 512 tokens at a time take some 14
 
 
 class MoePrefill:
@@ -43,7 +44,7 @@ class MoePrefill:
         """
         case = self._case(workload)
         recorder = ExpertRecorder(find_model(workload.parameters["model"]))
-        asking = Asking(policy, case.requests[0], case.until)
+        asking = Asking(policy, case.requests[0], case.until, DECISIONS * len(case.requests))
         try:
             serve(Instance(case.deployment, asking, recorder), case.requests)
         except Refused as refusal:
