@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import inf, isfinite
 from pathlib import Path
@@ -15,6 +15,7 @@ from evaluators.serving.request import Request
 from evaluators.serving.traffic.loaders.reading import Row
 
 DISORDER = 3600.0  # seconds by which rows may be out of order in a file
+_FORGOTTEN: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Selection:
             if row.time >= high + DISORDER:
                 break
             if low <= row.time < high and row.prompt_tokens and row.output_tokens and self._wanted(row):
-                kept.append(row)
+                kept.append(replace(row, fields=_FORGOTTEN))  # they are most of a row
         return begin, kept
 
     def _wanted(self, row: Row) -> bool:
