@@ -254,6 +254,23 @@ def test_a_damaged_copy_is_downloaded_anew(known: Path, server: Server, cache: P
     assert server.asked == 4
 
 
+def test_a_damaged_copy_does_not_stay_when_nobody_has_a_better_one(known: Path, server: Server, cache: Path) -> None:
+    assert data("get", "pinned", cache=cache).code == 0
+    (cache / "adrs" / "data" / "pinned" / "trace.csv").write_bytes(OTHER)
+    server.mood = "missing"
+    assert data("get", "pinned", cache=cache).code == 1
+    assert kept(cache) == []
+
+
+def test_a_record_that_was_not_finished_is_none(known: Path, server: Server, cache: Path) -> None:
+    assert data("get", "fresh", cache=cache).code == 0
+    record = cache / "adrs" / "data" / "fresh" / "sha256"
+    record.write_text("")
+    assert data("get", "fresh", cache=cache).code == 0
+    assert record.read_text().strip() == hashlib.sha256(BODY).hexdigest()
+    assert server.asked == 1
+
+
 @pytest.mark.parametrize("name", ["trace.csv", "trace.csv.gz"])
 def test_own_copies_come_first(known: Path, server: Server, cache: Path, tmp_path: Path, name: str) -> None:
     own = tmp_path / "own"

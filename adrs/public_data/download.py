@@ -39,10 +39,12 @@ def download(entry: DataSet) -> Path:
         for left in path.parent.glob("tmp*"):  # by a process that was killed
             left.unlink()
         record = path.parent / RECORD
-        expected = entry.sha256 or (record.read_text().strip() if record.exists() else None)
-        if not (path.exists() and expected == digest(path)):
+        expected = entry.sha256 or _recorded(record)
+        if path.exists() and expected not in (None, digest(path)):
+            path.unlink()
+        if not path.exists():
             _fetch(entry, path, expected)
-        if entry.sha256 is None and not record.exists():
+        if expected is None:
             record.write_text(f"{digest(path)}\n")
     return path
 
@@ -51,6 +53,11 @@ def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _recorded(record: Path) -> str | None:
+    """None also for a record whose writer was killed."""
+    return (record.read_text().strip() if record.exists() else "") or None
 
 
 def _fetch(entry: DataSet, path: Path, expected: str | None) -> None:
