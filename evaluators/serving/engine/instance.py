@@ -66,7 +66,7 @@ class Instance:
         self._scheduler = scheduler
         self._flight: Flight | None = None
         self._attached: list[Sequence] = []
-        self._blocked = False  # nothing can run before blocks that are set aside come free
+        self._blocked = False  # nothing runs until something happens
         self._transfer = 0  # bytes that cross the link to the host before the next iteration
 
     @property
@@ -127,7 +127,7 @@ class Instance:
 
     def enqueue(self, sequence: Sequence, now: float) -> None:
         """A sequence waits, behind the others."""
-        self._awake(now)
+        self.wake(now)
         self.waiting[sequence.id] = sequence
         self.interrupt(now)
 
@@ -142,7 +142,7 @@ class Instance:
     def unreserve(self, blocks: int, now: float) -> None:
         """Give them back."""
         self.kv.unreserve(blocks)
-        self._awake(now)
+        self.wake(now)
 
     def detach(self, identity: int) -> Sequence:
         """Take a running sequence out, its blocks freed. Only between iterations: see `interrupt`.
@@ -160,12 +160,12 @@ class Instance:
 
     def attach(self, sequence: Sequence, now: float) -> None:
         """Take in a sequence that ran elsewhere with its KV, whose blocks have been reserved; it runs on from now."""
-        self._awake(now)
+        self.wake(now)
         self.kv.adopt(sequence)
         self._attached.append(sequence)
         self.interrupt(now)
 
-    def _awake(self, now: float) -> None:
+    def wake(self, now: float) -> None:
         """What happens now may be something to do."""
         if self.idle or self._blocked:
             self.clock = max(self.clock, now)
@@ -193,7 +193,7 @@ class Instance:
         return self._flight is not None
 
     def _apply(self, step: Step) -> Flight | None:
-        """The flight that does the step; None if it does nothing because blocks are set aside."""
+        """The flight that does the step; None if it does nothing, for blocks are set aside or it says so."""
         for identity in step.preempt:
             self._preempt(identity, step.swap)
         for identity in step.resume:
@@ -206,7 +206,7 @@ class Instance:
         chunks = [(self._admit(chunk), chunk) for chunk in step.chunks]
         context = self.decoding.context
         batch = batch_of(chunks, decodes, context, self.deployment.layers)
-        if not batch.tokens and self.kv.reserved:
+        if not batch.tokens and (self.kv.reserved or step.idle):
             self._blocked = True
             return None
         self._check(batch, step)

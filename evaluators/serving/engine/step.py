@@ -30,6 +30,7 @@ class Step:
         preempt: Running sequences that give back their KV before the iteration.
         swap: These move it to host memory, instead of computing it again.
         resume: Swapped sequences whose KV comes back before the iteration.
+        idle: The step may do nothing: then the engine is asked again when something comes or `wake` is called.
         iterations: A step that only decodes lasts until an event (an arrival, an end, no room in the KV cache); this
             ends it after so many iterations. 0 for no such limit.
     """
@@ -41,6 +42,7 @@ class Step:
     swap: bool = False
     resume: Sequence[int] = ()
     iterations: int = 0
+    idle: bool = False
 
 
 DECODE = Step()
