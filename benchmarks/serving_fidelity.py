@@ -6,10 +6,10 @@
    through the simulator, with the layer times that were profiled on that GPU. Only the host's constants are fitted, on
    one run: the seconds of each scheduled sequence, or those and the seconds of a step. Each run is then judged with the
    constants of every other run, unfitted. All runs below the --truth folders are taken, with the profiles below the
-   --profiles folders; by default those of ADRS_SHARED_DATA/llmservingsim, else of ../shared/data.
-2. vLLM 0.12 serving Qwen3-32B on two H100 at fixed concurrency, as measured by NVIDIA (they come with the extra `gpu`),
-   against the built-in profile, whose host constants come from elsewhere. Only TPOT is judged: TTFT depends on how the
-   clients started and on the engine's token budget, which were not recorded.
+   --profiles folders; by default those in ADRS_SHARED_DATA/llmservingsim.
+2. vLLM 0.12 serving Qwen3-32B on 2, 4 and 8 H100 at fixed concurrency, as measured by NVIDIA (they come with the extra
+   `gpu`), against the built-in profile and those of the extra, whose host constants come from elsewhere. Only TPOT is
+   judged: TTFT depends on how the clients started and on the engine's token budget, which were not recorded.
 3. Prompt and token times of Llama-2-70B on A100 and H100 as Splitwise measured them, with engines of 2023, against the
    built-in profile (ADRS_SHARED_DATA/splitwise_perf).
 
@@ -30,9 +30,10 @@ import pandas as pd
 from serving_runs import Floats, Host, Outcome, Run, fit_host, load_run, simulate
 
 from adrs.errors import InputError
+from evaluators.serving.cost.aiconfigurator import Source, measure
 from evaluators.serving.cost.batch import Batch
-from evaluators.serving.cost.builtin import builtin_profile
-from evaluators.serving.cost.deployment import Limits, deployment
+from evaluators.serving.cost.builtin import HOST, builtin_profile
+from evaluators.serving.cost.deployment import Deployment, Limits, deployment
 from evaluators.serving.cost.measurements import chunk, decoding, together
 from evaluators.serving.cost.models import Model, read_model
 from evaluators.serving.cost.profile import IterationCost
@@ -74,6 +75,7 @@ def compare_runs(truths: list[Path], profiles: list[Path], model: Model | None) 
     folders = sorted({path.parent for truth in truths for path in truth.rglob("meta.json")})
     if not folders:
         print(f"no runs below {', '.join(map(str, truths))}: left out\n")
+        return
     runs = [load_run(folder, profiles, model) for folder in folders]
     hosts = {(run.name, step): fit_host(run, with_step=step) for run in runs for step in (False, True)}
     print("Host constants, fitted to the end-to-end latencies of a run\n")
@@ -122,38 +124,51 @@ def _rms(values: Floats) -> float:
 # Fixed concurrency on H100
 
 WAVES = 8  # requests a slot
+POINT = ["isl", "osl", "batch_size", "silicon_tpot_ms", "silicon_ttft_ms"]
 SERVER = Limits(max_batch_tokens=8192, max_sequences=1024)  # defaults of vLLM's server on an H100
 
 
 def compare_concurrency() -> None:
-    """Qwen3-32B in BF16 on two H100: everybody who is answered asks again at once."""
+    """Qwen3-32B in BF16 on H100: everybody who is answered asks again at once."""
     print("\nQwen3-32B on 2 H100, vLLM 0.12 at fixed concurrency; built-in profile\n")
     try:
-        path = files("aiconfigurator_core") / "systems" / "silicon_sample.csv"
-        sample = pd.read_csv(str(path))
+        sample = pd.read_csv(str(files("aiconfigurator_core") / "systems" / "silicon_sample.csv"))
     except ModuleNotFoundError:
         print("left out: the extra `gpu` is not installed")
         return
     of = (sample["model_path"] == "Qwen/Qwen3-32B") & (sample["backend"] == "vllm") & sample["precision"].isna()
-    points = sample[of & (sample["system"] == "h100_sxm") & (sample["tp_size"] == 2)]
-    print("| prompt | output | concurrency | TPOT, ms: measured | simulated | error | TTFT, ms: measured | simulated |")
-    print("|---|---|---|---|---|---|---|---|")
+    points = sample[of & (sample["system"] == "h100_sxm")].sort_values(["isl", "osl", "batch_size"])
+    host, engines = HOST["Qwen3-32B"], {2: deployment("Qwen3-32B", "H100", 2, limits=SERVER)}
+    for gpus in (4, 8):
+        cost = measure(Source("Qwen/Qwen3-32B", "h100_sxm", gpus), host.step / 1000, host.sequence / 1000).profile()
+        engines[gpus] = deployment("Qwen3-32B", "H100", gpus, cost=cost, limits=SERVER)
+    errors = {gpus: _compare_points(points[points["tp_size"] == gpus], engine) for gpus, engine in engines.items()}
+    print("\n| GPUs | profile | points | TPOT: mean absolute error | mean error | largest |\n|---|---|---|---|---|---|")
+    for gpus, found in errors.items():
+        cells = f"{np.abs(found).mean():.1%} | {np.mean(found):+.1%} | {np.abs(found).max():.1%}"
+        print(f"| {gpus} | {'built in' if gpus == 2 else 'extra `gpu`'} | {len(found)} | {cells} |")
+
+
+def _compare_points(points: pd.DataFrame, engine: Deployment) -> list[float]:
+    """Relative errors of TPOT; a row for each point where the engine has two GPUs."""
     errors = []
-    for point in points.sort_values(["isl", "osl", "batch_size"]).itertuples():
-        prompt, output, slots = int(point.isl), int(point.osl), int(point.batch_size)
-        tpot, ttft = closed_loop(prompt, output, slots)
-        errors.append(tpot / point.silicon_tpot_ms - 1)
-        cells = (
-            f"{point.silicon_tpot_ms:.1f} | {tpot:.1f} | {errors[-1]:+.1%} | {point.silicon_ttft_ms:.0f} | {ttft:.0f}"
-        )
-        print(f"| {prompt} | {output} | {slots} | {cells} |")
-    print(f"\nTPOT, absolute error: mean {np.abs(errors).mean():.1%}, largest {np.abs(errors).max():.1%}")
+    if engine.gpus == 2:
+        print("| prompt | output | concurrency | TPOT, ms: measured | simulated | error", end=" | ")
+        print("TTFT, ms: measured | simulated |")
+        print("|---|---|---|---|---|---|---|---|")
+    for prompt, output, slots, real_tpot, real_ttft in points[POINT].itertuples(index=False):
+        tpot, ttft = closed_loop(engine, prompt, output, int(slots))
+        errors.append(tpot / real_tpot - 1)
+        if engine.gpus == 2:
+            cells = f"{real_tpot:.1f} | {tpot:.1f} | {errors[-1]:+.1%} | {real_ttft:.0f} | {ttft:.0f}"
+            print(f"| {prompt} | {output} | {slots:.0f} | {cells} |")
+    return errors
 
 
-def closed_loop(prompt: int, output: int, slots: int) -> tuple[float, float]:
+def closed_loop(engine: Deployment, prompt: int, output: int, slots: int) -> tuple[float, float]:
     """Mean TPOT and TTFT in milliseconds of `WAVES` requests in each slot, one after the other."""
     recorder = Recorder()
-    instance = Instance(deployment("Qwen3-32B", "H100", 2, limits=SERVER), VllmV1(), recorder)
+    instance = Instance(engine, VllmV1(), recorder)
     for i in range(slots):
         instance.submit(Request(i, 0.0, prompt, output), 0.0)
     asked = slots
