@@ -2,14 +2,14 @@
 
 A request is admitted when its whole prompt has room. When blocks run out, those that began to generate last give their
 KV back and are computed again later, as in vLLM (Kwon et al., "Efficient Memory Management for Large Language Model
-Serving with PagedAttention", SOSP 2023, section 4.5). The budget is vLLM's default.
+Serving with PagedAttention", SOSP 2023, section 4.5), whose default budget this is.
 """
 
 from interface import FREES, ID, Step
 
 BUDGET = 2048  # tokens of an iteration
-MOST = 256  # requests that run at a time
-RESERVE = 0.01  # of the blocks: stays free at admission
+SLACK = 0.0  # how much a second of the SLO on the first token weighs against a second of waiting
+WORK = 0.0  # the same of a thousand tokens that are still to be computed
 
 
 def schedule(now, waiting, prefilling, decoding, engine):
@@ -23,21 +23,19 @@ def schedule(now, waiting, prefilling, decoding, engine):
     budget = min(BUDGET, engine.max_tokens) - len(decoding)
     for request in sorted(prefilling, key=urgency):
         budget = take(step, request, budget)
-    seats = min(MOST, engine.max_requests) - len(decoding) - len(prefilling)
-    for request in sorted(waiting, key=urgency):
-        running = len(decoding) or prefilling or step.prefill
-        reserve = RESERVE * engine.blocks if running else 0
-        if budget <= 0 or seats <= 0 or step.preempt or whole(request, engine) > free - reserve:
+    seats = engine.max_requests - len(decoding) - len(prefilling)
+    for request in sorted(waiting, key=urgency)[: max(seats, 0)]:
+        if budget <= 0 or step.preempt or whole(request, engine) > free:
             break
         free -= whole(request, engine)
         budget = take(step, request, budget)
-        seats -= 1
     return step
 
 
 def urgency(request):
     """Who goes first: the least."""
-    return request.arrived
+    left = (request.tokens - request.computed) / 1000
+    return request.arrived + SLACK * request.ttft_slo + WORK * left
 
 
 def whole(request, engine):

@@ -47,20 +47,23 @@ class Prices:
     def of(cls, on: Deployment) -> Prices:
         """From the costs of all batch sizes; attention is affine in its sums."""
         layers, overhead = on.cost.layers, on.cost.overhead
-        decoding = [layers(_decoding(size)) / size for size in range(1, on.max_sequences + 1)]
-        prefill = [layers(Batch(size, 1)) / size for size in range(1, on.max_batch_tokens + 1)]
-        mixed = layers(Batch(2, 2, 1, 0, 0, 1, _PROBE)) - layers(Batch(2, 2, 1, 0, 0, 1, 0))
-        alone = layers(Batch(1, 1, 1, 0, 0, 1, _PROBE)) - layers(Batch(1, 1, 1, 0, 0, 1, 0))
+        sizes = range(1, on.max_sequences + 1)
+        decodes = [layers(_decodes(size)) / size for size in sizes]
+        chunks = [layers(Batch(size, 1)) / size for size in range(1, on.max_batch_tokens + 1)]
+        contexts = [
+            layers(_decodes(size, chunk, _PROBE)) - layers(_decodes(size, chunk)) for size in sizes for chunk in (0, 1)
+        ]
         return cls(
-            token=min(*decoding, *prefill),
+            token=min(*decodes, *chunks),
             pair=(layers(Batch(1, 1, 0, _PROBE)) - layers(Batch(1, 1))) / _PROBE,
-            context=min(mixed, alone) / _PROBE,
-            answer=min(overhead(_decoding(size)) / size for size in range(1, on.max_sequences + 1)),
+            context=min(contexts) / _PROBE,
+            answer=min(overhead(_decodes(size)) / size for size in sizes),
         )
 
 
-def _decoding(size: int) -> Batch:
-    return Batch(size, size, size, 0, 0, size, 0)
+def _decodes(size: int, chunk: int = 0, context: int = 0) -> Batch:
+    """So many decoding sequences, alone or with a chunk of a token."""
+    return Batch(size + chunk, size + chunk, size, 0, 0, size, context)
 
 
 class Bound:
@@ -98,7 +101,7 @@ class Bound:
         part = slice(first, last)
         end = self._due[part].max()
         work = np.sort(self._work(part, end)).cumsum()
-        return int(np.searchsorted(work, end - self._arrived[first], side="right"))
+        return int(np.searchsorted(work, (end - self._arrived[first]) * (1.0 + 1e-9), side="right"))
 
     def _work(self, part: slice, end: float) -> Floats:
         """Seconds of work on each request by `end`, if it is served well."""

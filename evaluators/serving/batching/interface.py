@@ -109,6 +109,7 @@ def schedule(now: float, waiting: list[Prompt], prefilling: list[Prompt], decodi
     Returns:
         The step. A chunk of c tokens takes ceil((computed + c) / block_size) - blocks of the free blocks, and a resumed
         request ceil(computed / block_size). What the step takes, the next tokens included, must be free once the
-        preempted have given theirs back.
+        preempted have given theirs back. Where there is a prefix cache, better admit nobody in a step that preempts:
+        blocks that they share would be counted twice.
     """
     raise NotImplementedError
