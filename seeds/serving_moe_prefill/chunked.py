@@ -9,7 +9,7 @@ BUDGET = 640
 
 
 def schedule(now, waiting, prefilling, engine):
-    budget, room = BUDGET - engine.decoding, engine.free_blocks
+    budget, room = min(BUDGET, engine.batch_tokens) - engine.decoding, engine.free_blocks
     chunks = []
     for prompt in prefilling + waiting[: engine.free_places]:
         tokens = min(prompt.tokens - prompt.computed, budget)

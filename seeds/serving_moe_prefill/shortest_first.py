@@ -8,7 +8,8 @@ BUDGET = 512
 
 
 def schedule(now, waiting, prefilling, engine):
-    budget, room, places = BUDGET - engine.decoding, engine.free_blocks, engine.free_places
+    budget, room = min(BUDGET, engine.batch_tokens) - engine.decoding, engine.free_blocks
+    places = engine.free_places
     chunks = []
     for prompt in sorted(prefilling + waiting, key=lambda prompt: prompt.tokens - prompt.computed):
         tokens = min(prompt.tokens - prompt.computed, budget)
