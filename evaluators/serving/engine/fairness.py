@@ -44,8 +44,11 @@ def service_gap(served: Served) -> float:
 
     0 if no two tenants ever are. Each pair is compared at every arrival, admission, first and last token.
     """
+    names = np.unique(served.tenant)
+    if len(names) < 2:
+        return 0.0
     times = np.unique(np.concatenate([served.arrival, served.admitted_at, served.first_token_at, served.finished_at]))
-    tenants = [_Tenant.of(served, tenant, times) for tenant in np.unique(served.tenant)]
+    tenants = [_Tenant.of(served, name, times) for name in names]
     return max((_gap(one, other) for one, other in combinations(tenants, 2)), default=0.0)
 
 
