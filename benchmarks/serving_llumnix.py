@@ -17,7 +17,7 @@ Different: the engine's scheduler is vLLM V1's, which mixes prefills and decodes
 not measured on A10; a decoding request is not slowed while it is copied (1 % there); preemptions are counted, not their
 seconds.
 
-Prediction, 2026-11-22 17:35, before the first run of this script:
+Prediction, 2026-11-22 17:28, before the first run of this script:
 
 - Known beforehand: while the problem's rates were chosen, runs of 600 to 2,000 requests on 4 to 16 instances with M-M
   lengths and a smaller prefill budget were seen. At 7.5 requests/s on 16 instances round-robin preempted 3 % of the

@@ -104,9 +104,11 @@ class Migrator:
         source.decoding.refresh()
         rest = sequence.computed - transfer.copy.copied * deployment.block_size
         blocks = blocks_of(rest, deployment.block_size)
-        if transfer.lost() or not transfer.target.engine.reserve(blocks, now):
+        target = transfer.target
+        if transfer.lost() or not target.has_seat or not target.engine.reserve(blocks, now):
             self._abort(transfer, now)
             return
+        target.scheduler.kept = 1
         source.detach(sequence.id)
         self._between[sequence.id] = sequence, transfer.source
         transfer.copy.begin(blocks)
@@ -117,6 +119,7 @@ class Migrator:
     def _arrive(self, transfer: _Transfer, now: float) -> None:
         transfer.target.engine.attach(transfer.sequence, now)
         transfer.target.landed.append(transfer.sequence)
+        transfer.target.scheduler.kept = 0
         del self._between[transfer.sequence.id]
         self.completed += 1
         self._close(transfer, now)

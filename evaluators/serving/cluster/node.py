@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evaluators.serving.cluster.seats import KeepingSeats
 from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.sequence import Sequence
 
@@ -16,7 +17,7 @@ class Node:
     """An engine that can be started and stopped.
 
     Attributes:
-        engine: It serves while the node is ready or draining.
+        engine: It serves while the node is ready or draining, as `scheduler` says.
         seconds: In which the node was not stopped, up to `since`.
         since: When it last left or entered the state "stopped".
         touched: When it was last told to stop, or sent or received a request by migration.
@@ -26,6 +27,7 @@ class Node:
 
     id: int
     engine: Instance
+    scheduler: KeepingSeats
     state: State
     seconds: float = 0.0
     since: float = 0.0
@@ -46,17 +48,27 @@ class Node:
         """It gets nothing more to do, and stops once it has nothing left."""
         self.state, self.touched = "draining", now
 
+    @property
+    def has_seat(self) -> bool:
+        """Whether one more sequence may run."""
+        return len(self.engine.running) + len(self.landed) < self.engine.deployment.max_sequences
+
     def advance(self, now: float) -> None:
         """Live until `now`."""
         self.engine.advance(now)
         if self.landed:
-            self.landed = [sequence for sequence in self.landed if sequence.id not in self.engine.running]
+            self.landed = [sequence for sequence in self.landed if self._is_new(sequence)]
         if self.state == "draining" and self.engine.idle and not (self.sending or self.receiving):
             self._stop(max(self.engine.clock, self.touched))
 
     def seconds_until(self, end: float) -> float:
         """In which the node was not stopped, until `end`."""
         return self.seconds if self.state == "stopped" else self.seconds + end - self.since
+
+    def _is_new(self, sequence: Sequence) -> bool:
+        """Whether the engine has not begun an iteration since it arrived."""
+        known = sequence.id in self.engine.running or sequence.id in self.engine.waiting
+        return not known and sequence.generated < sequence.request.output_tokens
 
     def _stop(self, now: float) -> None:
         self.state = "stopped"

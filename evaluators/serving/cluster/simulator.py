@@ -13,12 +13,12 @@ from evaluators.serving.cluster.migration import Network
 from evaluators.serving.cluster.migrator import Migrator, Move
 from evaluators.serving.cluster.node import Node
 from evaluators.serving.cluster.outcome import Outcome, outcome_of
+from evaluators.serving.cluster.seats import KeepingSeats
 from evaluators.serving.cost.deployment import Deployment
 from evaluators.serving.engine.cache import PrefixCache
 from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.step import Refused
-from evaluators.serving.engine.vllm import VllmV1
 from evaluators.serving.request import Request
 
 
@@ -101,8 +101,9 @@ class Cluster:
     def _node(self, identity: int) -> Node:
         deployment = self.setting.deployment
         cache = PrefixCache(deployment.block_size) if self.setting.prefix_cache else None
-        engine = Instance(deployment, VllmV1(), self.recorder, cache)
-        return Node(identity, engine, "ready" if identity < self.setting.ready else "stopped")
+        scheduler = KeepingSeats()
+        engine = Instance(deployment, scheduler, self.recorder, cache)
+        return Node(identity, engine, scheduler, "ready" if identity < self.setting.ready else "stopped")
 
     def _at(self, time: float, event: Callable[[float], None]) -> None:
         heapq.heappush(self._events, (time, self._scheduled, event))
