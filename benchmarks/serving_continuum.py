@@ -7,19 +7,19 @@ a given rate, and reports the mean time from a task's arrival to its end: 1.12 t
 it compares with (v2), vLLM with prefix caching among them; the gain grows with the rate and with the number of turns.
 
 Here: 100 sessions with the lengths and gaps of LMCache's mini-SWE traces, Poisson arrivals, three draws a rate, one
-instance, KV cache as vLLM would have it, no host memory. Different from the paper: the GPUs, the sessions (theirs are not
-public as lengths and times; LMCache's are of the same agent), an engine that is simulated, and both versions of the rule
-(v1: 2 s for tools that take no more on average; from v2 on: the time to live of greatest utility).
+instance, KV cache as vLLM would have it, no host memory. Different from the paper: the GPUs, the sessions (theirs are
+not public as lengths and times; LMCache's are of the same agent), an engine that is simulated, and both versions of the
+rule (v1: 2 s for tools that take no more on average; from v2 on: the time to live of greatest utility).
 
 PREDICTION, written before the first run of this script. Runs of the problem agent_serving had been seen: 120 such
 sessions at 2.0 and 2.5 a second on H100s, where the later rule took 0.29 (8B) and 0.40 (70B) off the geometric mean of
 mean and p99.
 
 - Where all sessions fit, up to about 0.5 a second, the ratio of the mean completion times is 1.00 to 1.02.
-- It grows from there on and levels off once all 100 sessions are open at a time. Largest mean ratio over the rates, later
-  rule: 8B on one A100 1.3, 8B on one H100 1.5, 70B on four H100s 1.6. Below the paper's 3.66, because LMCache's sessions
-  are short (some 10,000 tokens), so that little is computed anew each time, and because program order is most of the
-  gain: the later rule grants hardly a pin to a context that is computed again in 0.3 s.
+- It grows from there on and levels off once all 100 sessions are open at a time. Largest mean ratio over the rates,
+  later rule: 8B on one A100 1.3, 8B on one H100 1.5, 70B on four H100s 1.6. Below the paper's 3.66, because LMCache's
+  sessions are short (some 10,000 tokens), so that little is computed anew each time, and because program order is most
+  of the gain: the later rule grants hardly a pin to a context that is computed again in 0.3 s.
 - v1's 2 s cover most commands (p50 1.3 s, p90 3.9 s), so v1 is ahead of the later rule at high rates: 1.6, 1.9 and 2.0.
 """
 

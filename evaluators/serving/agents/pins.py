@@ -68,6 +68,11 @@ class Pins:
         self.blocks += pin.blocks
         return pin
 
+    @property
+    def for_tools(self) -> bool:
+        """Whether one of them is for a session whose next turn is still to come."""
+        return any(not pin.turn_waits for pin in self._by_job.values())
+
     def holds(self, pin: Pin) -> bool:
         """Whether this very pin is still there."""
         return self._by_job.get(pin.kept.job.id) is pin

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence as Listed
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Listed
+from dataclasses import replace
 
 from evaluators.serving.agents.host import HostMemory
 from evaluators.serving.agents.pins import Pins
@@ -19,7 +21,7 @@ class TurnScheduler(VllmV1):
     """Admits a turn only if its whole prompt fits beside what runs and what is pinned.
 
     So a pin that has been granted is broken in two cases only: a running turn would have to be preempted without the
-    room, or nothing runs and without it nothing could.
+    room; or nothing runs, and no pin is left that a tool's end or its own would end.
 
     Args:
         ask: All waiting turns, by id in the order in which to admit them.
@@ -41,15 +43,12 @@ class TurnScheduler(VllmV1):
         self._make_room(now, instance)
         step = super().schedule(now, instance)
         self.admitted += [instance.waiting[chunk.id] for chunk in step.chunks if chunk.id in instance.waiting]
-        return step
+        return replace(step, idle=True)
 
     def order(self, instance: Instance) -> Iterator[Sequence]:
         """In the policy's order, as far as there is room."""
         room = instance.kv.free - _growth(instance)
-        for identity in self._order:
-            sequence = instance.waiting[identity]
-            if self._host.is_loading(sequence):
-                continue
+        for sequence in self._ready(instance):
             room -= _whole(instance, sequence)
             if room < 0:
                 return
@@ -69,10 +68,19 @@ class TurnScheduler(VllmV1):
     def _make_room(self, now: float, instance: Instance) -> None:
         while _growth(instance) > instance.kv.free and self._pins.give_way(now):
             pass
-        if not instance.running and self._order:
-            first = instance.waiting[self._order[0]]  # if it is being loaded, it has its room
-            while _whole(instance, first) > instance.kv.free and self._pins.give_way(now, first.request.session):
+        if instance.running or self._pins.for_tools:
+            return
+        for sequence in self._ready(instance):
+            while _whole(instance, sequence) > instance.kv.free and self._pins.give_way(now, sequence.request.session):
                 pass
+            return
+
+    def _ready(self, instance: Instance) -> Iterator[Sequence]:
+        """Waiting turns in the policy's order, but those whose KV is on its way."""
+        for identity in self._order:
+            sequence = instance.waiting[identity]
+            if not self._host.is_loading(sequence):
+                yield sequence
 
 
 def _growth(instance: Instance) -> int:

@@ -6,7 +6,8 @@ wait, it says in which order. The engine underneath is that of all serving probl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence as Listed
+from collections.abc import Callable
+from collections.abc import Sequence as Listed
 from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
@@ -76,6 +77,7 @@ class AgentServing:
             self._start()
             now = min(instance.next_end(), self._events[0][0] if self._events else NEVER)
             if now == NEVER:
+                assert instance.idle, "turns wait for nothing"
                 return
             instance.advance(now)
             for sequence in instance.ended:
@@ -132,7 +134,7 @@ class AgentServing:
         if self.pins.holds(pin) and pin.until <= now:
             self.pins.end(pin.kept.job.id, now)
             self._dispose(pin.kept, now)
-            self.instance.interrupt(now)
+            self._reconsider(now)
 
     def _dispose(self, kept: Kept, now: float) -> None:
         """What happens to a session's KV once no pin keeps it."""
@@ -151,7 +153,7 @@ class AgentServing:
                 pin.kept.key, pin.kept.tokens // self.cache.block_size * self.cache.block_size, pin.blocks
             )
             self.cache.discard(pin.kept.key)
-            self.instance.interrupt(now)
+            self._reconsider(now)
         else:
             self.host.cancel_swap(pin.blocks)
 
@@ -159,6 +161,11 @@ class AgentServing:
         job, prefix = self.jobs[load.sequence.request.session], load.sequence.request.prefix
         self.host.end_load(load, self.instance.kv)
         self.pins.keep(Kept(job, prefix[-1].key, load.tokens, "lru"), now, NEVER)
+        self.pins.prolong(job.id)
         self.cache.release(prefix, load.tokens)
-        self.instance.unreserve(0, now)
+        self._reconsider(now)
+
+    def _reconsider(self, now: float) -> None:
+        """A waiting turn may have room now."""
+        self.instance.wake(now)
         self.instance.interrupt(now)

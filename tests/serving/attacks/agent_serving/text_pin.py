@@ -1,0 +1,10 @@
+# expect: wrong
+from interface import Retention
+
+
+def retain(now, session, engine):
+    return Retention("long")
+
+
+def order(now, waiting, engine):
+    return [turn.id for turn in waiting]
