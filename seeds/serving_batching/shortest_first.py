@@ -21,6 +21,7 @@ def schedule(now, waiting, prefilling, decoding, engine):
     step = Step()
     running = list(prefilling)
     free = make_room(step, running, decoding, engine) - engine.needed
+    step.iterations = 1 if step.preempt else 0  # who waits may be admitted in the next
     budget = min(BUDGET, engine.max_tokens) - len(decoding)
     for request in running:
         free -= whole(request, engine)  # had its room when it was admitted

@@ -55,4 +55,5 @@ def decode(decoding, engine):
             break
         step.preempt.append(int(row[ID]))
         free += int(row[FREES])
+        step.iterations = 1  # who waits may be admitted in the next
     return step

@@ -30,7 +30,9 @@ def schedule(now, waiting, prefilling, decoding, engine):
             plan.take(running.pop(0), tokens)
         else:
             plan.preempt(running.pop())
-    if not step.preempt:
+    if step.preempt:
+        step.iterations = 1  # who waits may be admitted in the next
+    else:
         admit(plan, waiting, min(MOST, engine.max_requests) - len(decoding) - len(prefilling))
     return step
 

@@ -110,13 +110,22 @@ def test_vllm_v1_is_the_engines_own_on_real_deployments(model: str, gpu: str, tr
     assert same(ours, served(on, VllmV1(max_batch_tokens=policy.BUDGET), requests))
 
 
+def test_earliest_deadline_takes_who_is_due_first() -> None:
+    late = prompt(1, 900)
+    late.ttft_slo = 9.0
+    step = ask("earliest_deadline", [late, prompt(2, 700), prompt(3, 700)], [prompt(0, 900, 100)], decodes((9, 50, 5)))
+    assert step == Step(prefill=[(0, 800), (2, 700), (3, 547)])
+    room = ask("earliest_deadline", [prompt(2, 700)], [], decodes((8, 50, 5), (9, 50, 5)), engine(free=1, needed=3))
+    assert room == Step(preempt=[9])
+
+
 def test_vllm_v1_serves_running_ones_first_and_preempts_the_last() -> None:
     step = ask("vllm_v1", [prompt(9, 5000)], [prompt(8, 3000, 1000)], decodes((1, 100, 5)))
     assert step == Step(prefill=[(8, 1023)])
     short = ask("vllm_v1", [prompt(9, 500)], [], decodes((1, 16, 1), (2, 15, 1), (3, 16, 1)), engine(free=1, needed=2))
-    assert short == Step(preempt=[3])  # 1 takes the block, 3 finds none and is the last itself
+    assert short == Step(preempt=[3], iterations=1)  # 1 takes the block, 3 finds none and is the last itself
     last = ask("vllm_v1", [], [prompt(8, 64, 32)], decodes((1, 16, 1)), engine(free=0, needed=1))
-    assert last == Step(preempt=[8])
+    assert last == Step(preempt=[8], iterations=1)
 
 
 def test_vllm_v0_stalls_decodes_for_whole_prompts() -> None:
@@ -124,7 +133,7 @@ def test_vllm_v0_stalls_decodes_for_whole_prompts() -> None:
     assert step == Step(prefill=[(1, 5000), (2, 3000)], decode=False)
     assert ask("vllm_v0", [prompt(1, 5000)], [], decodes((0, 100, 5)), engine(free=100)) == Step()
     fewer = ask("vllm_v0", [], [], decodes((1, 16, 1), (2, 16, 1)), engine(free=1, needed=2))
-    assert fewer == Step(preempt=[2])
+    assert fewer == Step(preempt=[2], iterations=1)
 
 
 def test_orca_reserves_the_longest_answer() -> None:

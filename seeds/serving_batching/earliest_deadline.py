@@ -1,15 +1,16 @@
-"""First come, first served: every iteration decodes, and what is left of a budget of tokens goes to prompts in order.
+"""Earliest deadline first: every iteration decodes, and what is left of a budget of tokens goes to the prompts whose
+first tokens are due soonest.
 
-A request is admitted when its whole prompt has room. When blocks run out, those that began to generate last give their
-KV back and are computed again later, as in vLLM (Kwon et al., "Efficient Memory Management for Large Language Model
-Serving with PagedAttention", SOSP 2023, section 4.5), whose default budget this is.
+Prefills under way go before new ones, and a request is admitted when its whole prompt has room. When blocks run out,
+those that began to generate last give their KV back and are computed again later, as in vLLM (Kwon et al., "Efficient
+Memory Management for Large Language Model Serving with PagedAttention", SOSP 2023, section 4.5), whose default budget
+this is.
 """
 
 from interface import FREES, ID, Step
 
 BUDGET = 2048  # tokens of an iteration
-SLACK = 0.0  # how much a second of the SLO on the first token weighs against a second of waiting
-WORK = 0.0  # the same of a thousand tokens that are still to be computed
+SLO = 1.0  # how much a second of the SLO on the first token weighs against a second of waiting
 
 
 def schedule(now, waiting, prefilling, decoding, engine):
@@ -25,17 +26,18 @@ def schedule(now, waiting, prefilling, decoding, engine):
         budget = take(step, request, budget)
     seats = engine.max_requests - len(decoding) - len(prefilling)
     for request in sorted(waiting, key=urgency)[: max(seats, 0)]:
-        if budget <= 0 or step.preempt or whole(request, engine) > free:
-            break
         free -= whole(request, engine)
+        if budget <= 0 or free < 0 or step.preempt:
+            break
         budget = take(step, request, budget)
+    if not step.prefill and len(decoding) == 0:
+        take(step, (prefilling + waiting)[0], engine.max_tokens)
     return step
 
 
 def urgency(request):
     """Who goes first: the least."""
-    left = (request.tokens - request.computed) / 1000
-    return request.arrived + SLACK * request.ttft_slo + WORK * left
+    return request.arrived + SLO * request.ttft_slo
 
 
 def whole(request, engine):
