@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from evaluators.serving.engine.cache import PrefixCache
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.engine.step import Refused
@@ -46,10 +48,16 @@ class Blocks:
         most = (sequence.target - 1) // self.block_size * self.block_size
         return min(self.cache.match(_streams(sequence)), most)
 
-    def need(self, sequence: Sequence, tokens: int) -> int:
-        """Free blocks that the first `tokens` tokens after the cached ones of a waiting sequence take."""
+    def need(self, sequence: Sequence, tokens: int, beside: Iterable[Sequence] = ()) -> int:
+        """Free blocks that the first `tokens` tokens after the cached ones of a waiting sequence take.
+
+        Blocks that it shares with those that start `beside` it are theirs to take.
+        """
         cached = self.match(sequence)
         shared = self.cache.used(_streams(sequence), cached) if self.cache and cached else 0
+        if cached:
+            common = (min(cached, self.match(each), _common(sequence, each)) for each in beside)
+            shared = max(shared, max(common, default=0))
         return blocks_of(cached + tokens, self.block_size) - shared // self.block_size
 
     def frees(self, sequence: Sequence) -> int:
@@ -61,6 +69,10 @@ class Blocks:
         """Blocks become running sequences' own; raises `Refused` where there are not so many."""
         self._empty(blocks)
         self._own += blocks
+
+    def give_back(self, blocks: int) -> None:
+        """Running sequences' own blocks are free again."""
+        self._own -= blocks
 
     def grow(self, sequence: Sequence, tokens: int) -> None:
         """Take what the next tokens of a running sequence need."""
@@ -117,6 +129,18 @@ class Blocks:
         if self.cache is None or missing > self.cache.evictable:
             raise Refused(f"the step needs {blocks} more KV blocks, {self.free} are free")
         self.cache.evict(missing)
+
+
+def _common(one: Sequence, other: Sequence) -> int:
+    """Tokens that two contexts begin with alike; see `Segment`."""
+    tokens = 0
+    for mine, theirs in zip(one.request.prefix, other.request.prefix, strict=False):
+        if mine.key != theirs.key:
+            break
+        tokens += min(mine.tokens, theirs.tokens)
+        if mine.tokens != theirs.tokens:
+            break
+    return tokens
 
 
 def _streams(sequence: Sequence) -> tuple[Segment, ...]:

@@ -15,7 +15,10 @@ _FLAT = 1e-12  # of the duration: a growth per iteration below this is none
 
 @dataclass(slots=True)
 class Flight:
-    """Iterations of one batch: the first takes `duration` seconds, each later one `growth` more than the one before."""
+    """Iterations of one batch: the first takes `duration` seconds, each later one `growth` more than the one before.
+
+    `landed`: iterations before these have ended, and nobody had to decide whether they go on.
+    """
 
     start: float
     batch: Batch
@@ -24,6 +27,7 @@ class Flight:
     duration: float
     growth: float = 0.0
     iterations: int = 1
+    landed: bool = False
 
     def seconds(self, iterations: int) -> float:
         """How long the first so many iterations take."""
@@ -54,7 +58,7 @@ class Flight:
 
     def go_on(self, now: float, ended: int) -> None:
         """So many iterations have ended, the last one now; the others remain."""
-        self.start = now
+        self.start, self.landed = now, True
         self.duration += ended * self.growth
         self.iterations -= ended
 

@@ -107,9 +107,13 @@ class Instance:
         self.advance(NEVER)
 
     def interrupt(self, now: float) -> None:
-        """The iterations under way end with the one that runs at `now`."""
-        if self._flight is not None:
-            self._flight.cut(now)
+        """The iterations under way end with the one that runs at `now`, or with the one that has just ended."""
+        flight = self._flight
+        if flight is not None and flight.landed and flight.start == now:
+            self.kv.give_back(self.decoding.blocks(1))
+            self._flight = None
+        elif flight is not None:
+            flight.cut(now)
 
     # What comes and goes; call `advance(now)` before
 
@@ -259,9 +263,8 @@ class Instance:
             tokens += self._land_chunk(sequence, chunk)
         self.recorder.ran(iterations, tokens, seconds, joules, mean_blocks)
         self.recorder.passed(iterations, flight.parts)
-        if flight.batch.decodes:
-            for sequence in self.decoding.ended():
-                self._end(sequence)
+        ended = [each for each, _ in flight.chunks if each.generated == each.request.output_tokens]
+        self._end([*ended, *self.decoding.ended()])
         if iterations == flight.iterations:
             self._flight = None
         else:
@@ -292,17 +295,20 @@ class Instance:
         sequence.last_token_at = self.clock
         del self.prefilling[sequence.id]
         self.kv.share(sequence)
-        if sequence.generated == sequence.request.output_tokens:
-            self._end(sequence)
-        else:
+        if sequence.generated < sequence.request.output_tokens:
             self.decoding.join(sequence)
 
-    def _end(self, sequence: Sequence) -> None:
-        del self.running[sequence.id]
-        self.kv.share(sequence)
-        self.kv.release(sequence)
-        self.recorder.finish(sequence, self.clock)
-        self.ended.append(sequence)
+    def _end(self, sequences: list[Sequence]) -> None:
+        """These have made their last tokens. As in vLLM, they give their blocks back in order of admission."""
+        if len(sequences) > 1:
+            place = {identity: place for place, identity in enumerate(self.running)}
+            sequences.sort(key=lambda sequence: place[sequence.id])
+        for sequence in sequences:
+            del self.running[sequence.id]
+            self.kv.share(sequence)
+            self.kv.release(sequence)
+            self.recorder.finish(sequence, self.clock)
+            self.ended.append(sequence)
 
     # What a step does to a sequence
 

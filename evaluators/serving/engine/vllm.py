@@ -34,7 +34,10 @@ class VllmV1:
         if not plan.preempted:
             seats = (self._max_sequences or instance.deployment.max_sequences) - len(instance.running)
             plan.admit(islice(self.order(instance), seats))
-        return Step(tuple(plan.chunks), bool(plan.decodes), tuple(plan.hold), tuple(plan.preempted))
+        iterations = 1 if plan.preempted else 0  # who waits may be admitted in the next
+        return Step(
+            tuple(plan.chunks), bool(plan.decodes), tuple(plan.hold), tuple(plan.preempted), iterations=iterations
+        )
 
     def order(self, instance: Instance) -> Iterable[Sequence]:
         """In which order waiting sequences are admitted; the first that does not fit ends it."""
@@ -68,15 +71,17 @@ class _Plan:
 
     def admit(self, candidates: Iterable[Sequence]) -> None:
         """Waiting sequences as far as budget and blocks go."""
+        admitted: list[Sequence] = []
         for sequence in candidates:
             if not self._budget:
                 return
             cached = self._instance.kv.match(sequence)
             tokens = min(sequence.target - cached, self._budget)
-            blocks = self._instance.kv.need(sequence, tokens)
+            blocks = self._instance.kv.need(sequence, tokens, beside=admitted)
             if blocks > self._free:
                 return
             self._chunk(sequence, tokens, blocks)
+            admitted.append(sequence)
 
     def _in_turn(self, identities: Iterable[int]) -> None:
         """Running sequences one by one, in order of admission."""
