@@ -78,7 +78,7 @@ class Alone:
         several = max(2 * self._shortest, tokens * self._per_token + self._pair * pairs)
         if tokens > self._most:
             return several
-        return min(several, self._seconds(Batch(tokens, 1, 0, pairs)))
+        return min(several, self._seconds(Batch(tokens, 1, 1, pairs)))
 
     def decode(self, prompt: int, tokens: int) -> float:
         """Seconds for so many tokens after the first."""

@@ -147,12 +147,12 @@ def _on_a100(scenario: Scenario) -> Scenario:
 
 
 FAMILIAR: dict[str, Scenario] = {
+    "code-scaling-6xA100": _on_a100(Scenario("code", 12.0, 900, 6, 2)),
     "medium-8xA10": Scenario("M-M", 4.5, 800, 8, 8),
     "medium-bursty-priorities-8xA10": Scenario("M-M bursty", 3.8, 800, 8, 8, high_priority=0.1),
     "long-bursty-scaling-8xA10": Scenario("L-L bursty", 1.3, 450, 8, 4),
     "documents-4xA100": _on_a100(Scenario("documents", 12.0, 1000, 4, 4, prefix_cache=True)),
     "conversation-6xA100": _on_a100(Scenario("conversation", 42.0, 1200, 6, 6)),
-    "code-scaling-6xA100": _on_a100(Scenario("code", 12.0, 900, 6, 2)),
 }
 SHIFTED: dict[str, Scenario] = {
     "short-to-long-8xA10": Scenario("S-L", 2.1, 600, 8, 8),
