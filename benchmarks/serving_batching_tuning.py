@@ -24,7 +24,7 @@ SWEEPS: dict[str, tuple[str, Sequence[int]]] = {
     "shortest_first": ("BUDGET", BUDGETS),
     "virtual_token_counter": ("BUDGET", BUDGETS),
     "vllm_v0": ("TOKENS", (512, 2048, 8192)),
-    "orca": ("MOST", (8, 16, 32, 64, 128)),
+    "orca": ("MOST", (8, 16, 32, 64, 128, 256)),
 }
 
 

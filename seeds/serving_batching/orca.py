@@ -10,7 +10,7 @@ the request's max_tokens, which no workload's answers exceed by much; should one
 
 from interface import FREES, GENERATED, ID, PROMPT, Step
 
-MOST = 64
+MOST = 128
 ANSWER = 1024  # tokens
 
 

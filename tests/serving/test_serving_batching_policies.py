@@ -110,12 +110,10 @@ def test_vllm_v1_is_the_engines_own_on_real_deployments(model: str, gpu: str, tr
     assert same(ours, served(on, VllmV1(max_batch_tokens=policy.BUDGET), requests))
 
 
-def test_earliest_deadline_takes_who_is_due_first() -> None:
-    late = prompt(1, 900)
-    late.ttft_slo = 9.0
-    step = ask("earliest_deadline", [late, prompt(2, 700), prompt(3, 700)], [prompt(0, 900, 100)], decodes((9, 50, 5)))
-    assert step == Step(prefill=[(0, 800), (2, 700), (3, 547)])
-    room = ask("earliest_deadline", [prompt(2, 700)], [], decodes((8, 50, 5), (9, 50, 5)), engine(free=1, needed=3))
+def test_first_come_takes_prompts_in_order_and_preempts_the_last() -> None:
+    step = ask("first_come", [prompt(2, 100), prompt(3, 700)], [prompt(0, 900, 100)], decodes((9, 50, 5)))
+    assert step == Step(prefill=[(0, 800), (2, 100), (3, 123)])
+    room = ask("first_come", [prompt(2, 700)], [], decodes((8, 50, 5), (9, 50, 5)), engine(free=1, needed=3))
     assert room == Step(preempt=[9])
 
 

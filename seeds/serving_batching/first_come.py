@@ -1,16 +1,16 @@
-"""Earliest deadline first: every iteration decodes, and what is left of a budget of tokens goes to the prompts whose
-first tokens are due soonest.
+"""First come, first served: every iteration decodes, and what is left of a budget of tokens goes to prompts in order.
 
 Prefills under way go before new ones, and a request is admitted when its whole prompt has room. When blocks run out,
 those that began to generate last give their KV back and are computed again later, as in vLLM (Kwon et al., "Efficient
-Memory Management for Large Language Model Serving with PagedAttention", SOSP 2023, section 4.5), whose default budget
-this is.
+Memory Management for Large Language Model Serving with PagedAttention", SOSP 2023, section 4.5). The budget is that of
+`vllm_v1.py`.
 """
 
 from interface import FREES, ID, Step
 
-BUDGET = 2048  # tokens of an iteration
-SLO = 1.0  # how much a second of the SLO on the first token weighs against a second of waiting
+BUDGET = 1024  # tokens of an iteration
+SLO = 0.0  # how much a second of the SLO on the first token weighs against a second of waiting
+WORK = 0.0  # the same of a thousand tokens that are still to be computed
 
 
 def schedule(now, waiting, prefilling, decoding, engine):
@@ -37,7 +37,8 @@ def schedule(now, waiting, prefilling, decoding, engine):
 
 def urgency(request):
     """Who goes first: the least."""
-    return request.arrived + SLO * request.ttft_slo
+    left = (request.tokens - request.computed) / 1000
+    return request.arrived + SLO * request.ttft_slo + WORK * left
 
 
 def whole(request, engine):
