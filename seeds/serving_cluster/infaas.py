@@ -8,7 +8,7 @@ train workloads; stopping none was best there.
 
 from interface import Plan
 
-SCALE_UP = 0.75
+SCALE_UP = 0.4
 SCALE_DOWN = 0.0
 
 

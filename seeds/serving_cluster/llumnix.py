@@ -19,7 +19,7 @@ from interface import Migration, Plan
 NEVER = float("inf")
 
 MIGRATE = 3.0
-SCALE_UP = 30.0
+SCALE_UP = 60.0
 SCALE_DOWN = NEVER
 TARGET_BLOCKS = 400  # 6,400 tokens
 

@@ -28,7 +28,7 @@ from evaluators.serving.traffic.modulation import Profile
 from evaluators.serving.traffic.sessions import SessionProfile
 from evaluators.serving.traffic.stream import Traffic
 
-INSTANCES = Instances(train=2)  # of each regime
+INSTANCES = Instances()  # of each regime: one in train, four in validation, three in test
 TICK = 0.5  # seconds between two calls of `rebalance`
 
 # Llumnix's cluster (section 6.1): four A10 share a network of 64 Gb/s; a migration's downtime is 20 to 30 ms, of which
