@@ -168,6 +168,37 @@ def test_littles_law() -> None:
         assert integral == pytest.approx(sojourns, rel=1e-12)
 
 
+def test_moving_between_idle_twins_changes_nothing() -> None:
+    """A request that moves in no time at the ends of iterations fares as one that stays, and leaves no block behind."""
+    rng, moves = random.Random(8), 0
+    for _ in range(20):
+        deployment, request = toy(20, 4), Request(0, 0.0, rng.randint(1, 30), rng.randint(2, 50))
+        recorder = Recorder()
+        here, there = (Instance(deployment, VllmV1(8, 1), recorder) for _ in range(2))
+        here.submit(request, 0.0)
+        while here.running or here.waiting:
+            here.start()
+            now = rng.uniform(here.clock, here.next_end())
+            here.advance(now)
+            here.interrupt(now)
+            here.advance(end := here.next_end())
+            if here.running and rng.random() < 0.4:
+                here.decoding.refresh()
+                assert there.reserve(-(-here.running[0].computed // 4), end)
+                there.attach(here.detach(0), end)
+                there.start()
+                assert (here.kv.in_use, there.kv.reserved) == (0, 0)
+                here, there, moves = there, here, moves + 1
+        assert (here.kv.in_use, there.kv.in_use) == (0, 0)
+        stayed = served(deployment, VllmV1(8, 1), [request]).recorder
+        assert {name: column.tolist() for name, column in recorder.columns().items()} == {
+            name: column.tolist() for name, column in stayed.columns().items()
+        }
+        assert (recorder.busy, recorder.computed_tokens) == (stayed.busy, stayed.computed_tokens)
+        assert recorder.gaps.count == stayed.gaps.count == request.output_tokens - 1
+    assert moves > 100
+
+
 def renamed(requests: Sequence[Request], names: Sequence[int]) -> list[Request]:
     return [replace(each, id=name) for each, name in zip(requests, names, strict=True)]
 
