@@ -182,7 +182,7 @@ def test_moving_between_idle_twins_changes_nothing() -> None:
             here.advance(now)
             here.interrupt(now)
             here.advance(end := here.next_end())
-            if here.running and rng.random() < 0.4:
+            if here.running and rng.random() < 0.8:
                 here.decoding.refresh()
                 assert there.reserve(-(-here.running[0].computed // 4), end)
                 there.attach(here.detach(0), end)
@@ -196,7 +196,7 @@ def test_moving_between_idle_twins_changes_nothing() -> None:
         }
         assert (recorder.busy, recorder.computed_tokens) == (stayed.busy, stayed.computed_tokens)
         assert recorder.gaps.count == stayed.gaps.count == request.output_tokens - 1
-    assert moves > 100
+    assert moves > 50
 
 
 def renamed(requests: Sequence[Request], names: Sequence[int]) -> list[Request]:
