@@ -43,7 +43,7 @@ class TurnScheduler(VllmV1):
         self._make_room(now, instance)
         step = super().schedule(now, instance)
         self.admitted += [instance.waiting[chunk.id] for chunk in step.chunks if chunk.id in instance.waiting]
-        return replace(step, idle=True)
+        return step if step.chunks or step.decode else replace(step, idle=True)
 
     def order(self, instance: Instance) -> Iterator[Sequence]:
         """In the policy's order, as far as there is room."""

@@ -39,7 +39,7 @@ def _autonomous(profile: AgentProfile, longest: int, context: int) -> AgentProfi
 
 
 PROFILES = {
-    "coding": _autonomous(CODING, 90, 96_000),
+    "coding": _autonomous(CODING, 90, 128_000),
     "mini-swe": MINI_SWE,
     "team": TEAM,
 }
@@ -96,18 +96,18 @@ _MIXED = {"coding": 0.3, "mini-swe": 0.7}
 
 # Loads at which the sessions that are open at a time have several times the KV that fits.
 FAMILIAR: dict[str, Scenario] = {
-    "mini-swe-8b-h100": Scenario(_MINI_SWE, "Llama-3.1-8B", "H100", 1, 2.5, 120),
-    "mini-swe-70b-h100": Scenario(_MINI_SWE, "Llama-3.1-70B", "H100", 4, 2.0, 120),
-    "coding-70b-h100": Scenario(_CODING, "Llama-3.1-70B", "H100", 4, 0.06, 36),
-    "coding-8b-h100": Scenario(_CODING, "Llama-3.1-8B", "H100", 1, 0.12, 40),
-    "coding-32b-h100-host": Scenario(_CODING, "Qwen3-32B", "H100", 2, 0.02, 28, 16_000),
+    "mini-swe-8b-h100": Scenario(_MINI_SWE, "Llama-3.1-8B", "H100", 1, 4.0, 100),
+    "mini-swe-70b-h100": Scenario(_MINI_SWE, "Llama-3.1-70B", "H100", 4, 3.0, 110),
+    "coding-70b-h100": Scenario(_CODING, "Llama-3.1-70B", "H100", 4, 0.1, 28),
+    "coding-8b-h100": Scenario(_CODING, "Llama-3.1-8B", "H100", 1, 0.15, 28),
+    "coding-32b-h100-host": Scenario(_CODING, "Qwen3-32B", "H100", 2, 0.04, 20, 16_000),
 }
 SHIFTED: dict[str, Scenario] = {
-    "mini-swe-8b-a100-host": Scenario(_MINI_SWE, "Llama-3.1-8B", "A100", 1, 1.2, 120, 16_000),
-    "team-30b-a3b-h100": Scenario(_TEAM, "Qwen3-30B-A3B", "H100", 1, 0.5, 60),
-    "mixed-8b-h100-host": Scenario(_MIXED, "Llama-3.1-8B", "H100", 1, 0.1, 80, 16_000),
-    "mixed-70b-h100": Scenario(_MIXED, "Llama-3.1-70B", "H100", 4, 0.08, 80),
-    "coding-70b-a100": Scenario(_CODING, "Llama-3.1-70B", "A100", 4, 0.015, 28),
+    "mini-swe-8b-a100-host": Scenario(_MINI_SWE, "Llama-3.1-8B", "A100", 1, 2.0, 90, 16_000),
+    "team-30b-a3b-h100": Scenario(_TEAM, "Qwen3-30B-A3B", "H100", 1, 0.6, 60),
+    "mixed-8b-h100-host": Scenario(_MIXED, "Llama-3.1-8B", "H100", 1, 0.12, 70, 16_000),
+    "mixed-70b-h100": Scenario(_MIXED, "Llama-3.1-70B", "H100", 4, 0.1, 70),
+    "coding-70b-a100": Scenario(_CODING, "Llama-3.1-70B", "A100", 4, 0.03, 20),
 }
 
 
