@@ -112,8 +112,8 @@ def order(now: float, waiting: list[Turn], engine: Engine) -> list[int]:
 
     Called when a turn arrives or is preempted and so several wait; until the next call, this order holds. Turns are
     admitted in it as long as there is room for the whole prompt beside running turns and pins; the first for which
-    there is not lets the others wait too. Only while nothing runs do pins give way to it: that of the session which
-    started last goes first.
+    there is not lets the others wait too. Pins give way to it only if nothing runs and the next turns of all pinned
+    sessions wait: then that of the session which started last goes first.
 
     Args:
         waiting: Two or more: preempted ones, then in order of arrival.
