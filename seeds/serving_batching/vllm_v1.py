@@ -1,8 +1,9 @@
 """The scheduler of vLLM V1: chunked prefill, first come, first served, no phases.
 
-vLLM 0.8 to 0.19, `vllm/v1/core/sched/scheduler.py`: running requests come first, in order of admission, each with its
-next token or the next chunk of its prompt; where blocks are short, the one admitted last is preempted and recomputed
-later. What is left of the token budget then admits waiting requests in order, unless somebody was preempted.
+vLLM 0.19, `vllm/v1/core/sched/scheduler.py`: running requests come first, in order of admission, each with its next token
+or the next chunk of its prompt; where blocks are short, the one admitted last is preempted and recomputed later. What is
+left of the token budget then admits waiting requests in order, unless somebody was preempted, and as long as the whole
+prompt has room (`scheduler_reserve_full_isl`; older versions asked for the first chunk only).
 
 BUDGET is `max_num_batched_tokens`, chosen on the train workloads by `benchmarks/serving_batching_tuning.py`; the rest
 are the defaults.
@@ -38,12 +39,12 @@ def schedule(now, waiting, prefilling, decoding, engine):
 
 
 def admit(plan, waiting, seats):
-    """Waiting requests in order, until one does not fit."""
+    """Waiting requests in order, until one does not fit whole."""
     for request in waiting[:seats]:
-        tokens = min(request.tokens - request.computed, plan.budget)
-        if not plan.budget or not plan.fits(request, tokens):
+        left = request.tokens - request.computed
+        if not plan.budget or not plan.fits(request, left):
             return
-        plan.take(request, tokens)
+        plan.take(request, min(left, plan.budget))
 
 
 class Plan:

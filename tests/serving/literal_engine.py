@@ -366,7 +366,7 @@ def vllm(budget: int, sequences: int) -> Decide:
             before = len(found) * engine.memory.size
             tokens = min(run.target - before, left)
             unused = sum(not block.users for block in found)
-            if engine.memory.needed(before + tokens) - len(found) > engine.memory.free - unused:
+            if engine.memory.needed(run.target) - len(found) > engine.memory.free - unused:
                 break
             engine.admit(run)
             work.append(engine.take(Work(run, tokens, engine.layers)))

@@ -111,7 +111,7 @@ def test_vllm_with_a_prefix_cache() -> None:
 
     Where that makes a difference they go separate ways; in engines as small as these it sometimes does.
     """
-    engines = [compare_vllm(Case.of(seed, sharing=True)) for seed in range(200)]
+    engines = [compare_vllm(Case.of(seed, sharing=True)) for seed in range(260)]
     assert sum(engine.disturbed > 0 for engine in engines) < 0.2 * len(engines)
     runs = [run for engine in engines for run in engine.runs.values()]
     assert sum(run.preemptions for run in runs) > 100

@@ -19,7 +19,8 @@ class VllmV1:
 
     Running sequences come first, in order of admission: each takes its next token or the next chunk of its prompt, as
     far as the budget of tokens goes. Where blocks are short, the sequence admitted last is preempted and recomputed
-    later. What is left of the budget admits waiting sequences in order, unless somebody was preempted.
+    later. What is left of the budget admits waiting sequences in order, unless somebody was preempted, and as long as
+    the whole prompt has room (`scheduler_reserve_full_isl`, on by default in vLLM 0.19; it is not set aside, though).
     """
 
     def __init__(self, max_batch_tokens: int | None = None, max_sequences: int | None = None) -> None:
@@ -75,12 +76,11 @@ class _Plan:
         for sequence in candidates:
             if not self._budget:
                 return
-            cached = self._instance.kv.match(sequence)
-            tokens = min(sequence.target - cached, self._budget)
-            blocks = self._instance.kv.need(sequence, tokens, beside=admitted)
-            if blocks > self._free:
+            left = sequence.target - self._instance.kv.match(sequence)
+            if self._instance.kv.need(sequence, left, beside=admitted) > self._free:
                 return
-            self._chunk(sequence, tokens, blocks)
+            tokens = min(left, self._budget)
+            self._chunk(sequence, tokens, self._instance.kv.need(sequence, tokens, beside=admitted))
             admitted.append(sequence)
 
     def _in_turn(self, identities: Iterable[int]) -> None:
