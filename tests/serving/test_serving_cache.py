@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -225,3 +226,58 @@ def test_random_operations_hit_and_evict_as_a_literal_pool(seed: int, size: int,
         else:
             twins.pin(prefix, twins.now + float(rng.integers(1, 20)))
         twins.check(all_prompts)
+
+
+def cached(streams: list[Prefix], block_size: int = 4) -> PrefixCache:
+    """Full blocks of these prompts, nobody uses them any more."""
+    cache = PrefixCache(block_size)
+    for prefix in streams:
+        tokens = sum(segment.tokens for segment in prefix) // block_size * block_size
+        hits = cache.match(prefix)
+        cache.hold(prefix, hits)
+        cache.extend(prefix, hits, tokens)
+        cache.release(prefix, tokens)
+    return cache
+
+
+def test_a_block_that_two_streams_share_is_found_only_with_the_second() -> None:
+    """A system prompt of 10 tokens in blocks of 4: its last 2 lie in a block with the session's first 2."""
+    cache = cached([(Segment(9, 10), Segment(1, 6))])
+    assert cache.match((Segment(9, 10), Segment(1, 6))) == 16
+    assert cache.match((Segment(9, 10), Segment(1, 5))) == 12
+    assert cache.match((Segment(9, 10), Segment(1, 1))) == 8
+    assert cache.match((Segment(9, 10), Segment(2, 6))) == 8
+    assert cache.match((Segment(9, 7),)) == 4
+    assert (cache.cached(9), cache.cached(1), cache.blocks) == (2, 2, 4)
+
+
+def test_the_end_of_a_session_goes_before_its_beginning_and_shared_blocks_last() -> None:
+    prompts: list[Prefix] = [(Segment(9, 8), Segment(session, 8)) for session in (1, 2)]
+    cache = cached(prompts)
+    left = []
+    while cache.evict(1):
+        left.append([cache.match(prefix) for prefix in prompts])
+    assert left == [[12, 16], [8, 16], [8, 12], [8, 8], [4, 4], [0, 0]]
+    assert cache.blocks == cache.evictable == 0
+
+
+def test_discarding_spares_what_others_use_or_build_on() -> None:
+    one, two = (Segment(9, 8), Segment(1, 8)), (Segment(9, 8), Segment(2, 8))
+    cache = cached([one, two])
+    assert cache.discard(9) == 0
+    cache.hold(two, 12)
+    cache.pin(2)
+    assert (cache.discard(1), cache.discard(2), cache.discard(3)) == (2, 1, 0)
+    assert (cache.match(one), cache.match(two)) == (8, 12)
+    cache.release(two, 12)
+    assert (cache.discard(2), cache.discard(9), cache.blocks) == (1, 2, 0)
+
+
+def test_refuses_what_cannot_be() -> None:
+    cache = cached([(Segment(9, 8), Segment(1, 8))])
+    with pytest.raises(ValueError, match="12 tokens are to be held, 8 are cached"):
+        cache.hold((Segment(9, 8), Segment(2, 8)), 12)
+    with pytest.raises(ValueError, match="stream 1 has stood behind other streams, or longer ones, before"):
+        cache.extend((Segment(9, 4), Segment(1, 8)), 0, 12)
+    with pytest.raises(ValueError, match="16 tokens are to be cached, the prefix has 12"):
+        cache.extend((Segment(8, 12),), 0, 16)
