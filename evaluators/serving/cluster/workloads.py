@@ -6,7 +6,7 @@ seeds; test draws its seeds from the salt, and adds regimes that train never sho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any, Protocol
@@ -170,8 +170,3 @@ def list_workloads(split: Split, salt: int) -> list[Workload]:
 
 def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
     return asdict(scenario) | {"seed": seed}
-
-
-def all_regimes() -> Sequence[str]:
-    """Names, familiar ones first."""
-    return [*FAMILIAR, *SHIFTED]
