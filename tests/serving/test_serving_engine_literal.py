@@ -128,7 +128,7 @@ def test_vllm_with_the_costs_of_real_models(on: Deployment) -> None:
     rng = random.Random(on.name)
     small = replace(on, kv_blocks=100, max_batch_tokens=512)
     arrivals = sorted(rng.uniform(0.0, 0.5) for _ in range(12))
-    requests = [Request(id, arrival, rng.randint(1, 900), rng.randint(1, 90)) for id, arrival in enumerate(arrivals)]
+    requests = [Request(id, arrival, rng.randint(1, 900), rng.randint(1, 400)) for id, arrival in enumerate(arrivals)]
     engine = compare_vllm(Case(small, requests, 512, 8, sharing=False, exact=False))
     assert sum(run.preemptions for run in engine.runs.values()) > 0
 
