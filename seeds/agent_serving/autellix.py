@@ -11,7 +11,7 @@ import math
 
 from interface import Retention
 
-QUANTUM = 8.0  # seconds of service: the first queue's limit
+QUANTUM = 2.0  # seconds of service: the first queue's limit
 STARVING = 4.0  # waiting over service
 
 

@@ -72,10 +72,10 @@ def test_infercept_serves_by_the_arrival_of_the_session() -> None:
 
 
 def test_autellix_serves_programs_with_little_service_first() -> None:
-    """Limits of 8, 16, 32 s; within a queue by arrival; who waited four times its service is back in the first."""
-    waiting = [turn(1, served_s=40.0), turn(2, served_s=17.0), turn(3, served_s=7.0), turn(4, served_s=20.0)]
+    """Limits of 2, 4, 8 s; within a queue by arrival; who waited four times its service is back in the first."""
+    waiting = [turn(1, served_s=10.0), turn(2, served_s=4.2), turn(3, served_s=1.7), turn(4, served_s=5.0)]
     assert order("autellix", waiting, now=5.0) == [3, 2, 4, 1]
-    waiting[0].waited_s = 161.0
+    waiting[0].waited_s = 37.0
     assert order("autellix", waiting, now=5.0) == [1, 3, 2, 4]
 
 
