@@ -1,9 +1,9 @@
 """The scheduler of vLLM V1: chunked prefill, first come, first served, no phases.
 
-vLLM 0.19, `vllm/v1/core/sched/scheduler.py`: running requests come first, in order of admission, each with its next token
-or the next chunk of its prompt; where blocks are short, the one admitted last is preempted and recomputed later. What is
-left of the token budget then admits waiting requests in order, unless somebody was preempted, and as long as the whole
-prompt has room (`scheduler_reserve_full_isl`; older versions asked for the first chunk only).
+vLLM 0.19, `vllm/v1/core/sched/scheduler.py`: running requests come first, in order of admission, each with its next
+token or the next chunk of its prompt; where blocks are short, the one admitted last is preempted and recomputed later.
+What is left of the token budget then admits waiting requests in order, unless somebody was preempted, and as long as
+the whole prompt has room (`scheduler_reserve_full_isl`; older versions asked for the first chunk only).
 
 BUDGET is `max_num_batched_tokens`, chosen on the train workloads by `benchmarks/serving_batching_tuning.py`; the rest
 are the defaults.
