@@ -3,13 +3,13 @@
 The scheduler of INFaaS (Romero et al., USENIX ATC 2021), as the Llumnix paper optimises it for language models: a
 request goes to the instance with the least load, which is the memory that its requests hold and that its queue demands;
 instances are started and stopped by the mean load. There is no migration. The thresholds of scaling are chosen on the
-train workloads; stopping none was best there.
+train workloads.
 """
 
 from interface import Plan
 
 SCALE_UP = 0.4
-SCALE_DOWN = 0.0
+SCALE_DOWN = 0.01
 
 
 def load(instance):

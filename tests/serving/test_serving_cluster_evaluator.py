@@ -81,10 +81,10 @@ def test_scale_by_hand() -> None:
     scale = Scale(Losses(8.0, 100.0, 400.0), Losses(0.5, 50.0, 100.0))
     assert scale.gap_closed(scale.reference) == 0.0
     assert scale.gap_closed(scale.least) == pytest.approx(1.0)
-    assert scale.gap_closed(Losses(2.0, 100.0, 400.0)) == pytest.approx(0.4 * 2 / 4)  # two of four halvings
-    assert scale.gap_closed(Losses(8.0, 100.0, 800.0)) == pytest.approx(-0.2 / 2)
+    assert scale.gap_closed(Losses(2.0, 100.0, 400.0)) == pytest.approx(2 / 4 / 3)  # two of four halvings
+    assert scale.gap_closed(Losses(8.0, 100.0, 800.0)) == pytest.approx(-1 / 2 / 3)
     narrow = Scale(Losses(0.6, 52.0, 400.0), Losses(0.5, 50.0, 100.0))
-    assert narrow.gap_closed(narrow.least) < 0.5
+    assert narrow.gap_closed(narrow.least) < 0.6
 
 
 def test_the_tail_is_the_mean_of_the_slowest_twentieth() -> None:

@@ -12,7 +12,6 @@ from evaluators.serving.cluster.outcome import Floats, Outcome
 
 TAIL = 0.05  # share of the requests whose times count: the slowest
 PRIORITY_WEIGHT = 4.0  # what a second of a high-priority request counts
-WEIGHTS = (0.4, 0.4, 0.2)  # of the first token, the last token, and the instances
 SMALLEST_RATIO = (2.0, 1.25, 2.0)  # of round-robin's to the least: a narrower gap counts as wide as this
 
 
@@ -50,14 +49,14 @@ class Scale:
     least: Losses
 
     def gap_closed(self, losses: Losses) -> float:
-        """The weighted mean over the three losses, each on a logarithmic scale; negative where round-robin is better.
+        """The mean over the three losses, each on a logarithmic scale; negative where round-robin is better.
 
         Logarithmic, so that a halving counts the same wherever it begins: round-robin's slowest first tokens take a
         second in one stream and a thousand in another.
         """
         ends = zip(_numbers(self.reference), _numbers(losses), _numbers(self.least), SMALLEST_RATIO, strict=True)
         closed = [log(start / value) / log(max(start / bound, narrow)) for start, value, bound, narrow in ends]
-        return sum(weight * share for weight, share in zip(WEIGHTS, closed, strict=True))
+        return sum(closed) / len(closed)
 
 
 def _numbers(losses: Losses) -> tuple[float, float, float]:
