@@ -142,3 +142,8 @@ def test_idle_draws_less_and_more_gpus_more() -> None:
     assert four.idle_watts == 4 * one.idle_watts
     batch = decoding(32, 1000)
     assert one.idle_watts < one.watts(batch) < four.watts(batch) < 4 * one.watts(batch)
+
+
+def test_an_iteration_must_have_room_for_a_token_of_every_sequence() -> None:
+    with pytest.raises(InputError, match="128 tokens an iteration are too few for 256 sequences"):
+        deployment("Llama-3.1-8B", "H100", limits=Limits(max_batch_tokens=128))

@@ -74,6 +74,9 @@ def deployment(
     shape, card = find_model(model), find_gpu(gpu)
     if gpus < 1:
         raise InputError(f"{gpus} GPUs; expected 1 or more")
+    if limits.max_batch_tokens < limits.max_sequences:
+        tokens = f"{limits.max_batch_tokens} tokens an iteration"
+        raise InputError(f"{tokens} are too few for {limits.max_sequences} sequences, which decode one token each")
     return Deployment(
         name=f"{model} on {gpus} {gpu}",
         cost=cost or builtin_profile(model, gpu, gpus),
