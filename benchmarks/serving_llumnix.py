@@ -103,11 +103,12 @@ def llama_on_a10() -> Deployment:
 
 
 def policy(name: str, threshold: float) -> InProcess:
-    """A published policy, with the migration threshold of the trace."""
+    """A published policy, with the migration threshold of the trace, that stops no instance."""
     sys.modules["interface"] = interface
     path = Path(__file__).parents[1] / "seeds" / "serving_cluster" / f"{POLICIES[name]}.py"
     functions = runpy.run_path(str(path))
-    functions["rebalance"].__globals__["MIGRATE"] = threshold
+    never = {"infaas": {"SCALE_DOWN": 0.0}, "llumnix": {"SCALE_DOWN": float("inf")}}
+    functions["rebalance"].__globals__.update({"MIGRATE": threshold, **never.get(POLICIES[name], {})})
     return InProcess(functions)
 
 
