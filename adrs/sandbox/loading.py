@@ -83,7 +83,8 @@ def _reference(evaluator: Evaluator) -> list[Any]:
 
 
 def _fingerprint(module: ModuleType, given: list[Any], interface: str) -> str:
-    """16 hex digits. Of a package, all its Python files count; of a single file, it and the neighbours it imports.
+    """16 hex digits. Of a package, all its files count, tables of data too; of a single file, it and what it imports
+    of its neighbours.
 
     `given` and the interface count apart: a single file reads its own without importing it.
     """
@@ -97,7 +98,7 @@ def _fingerprint(module: ModuleType, given: list[Any], interface: str) -> str:
 def _files(module: ModuleType) -> set[Path]:
     file = Path(str(module.__file__)).resolve()
     if module.__package__:
-        return set(file.parent.rglob("*.py"))
+        return {path for path in file.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     return {file} | {path for path in _loaded_files() if path.parent == file.parent}
 
 

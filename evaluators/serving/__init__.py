@@ -4,3 +4,10 @@ Reading order: `request` (what arrives) -> `cost` (what an iteration takes) -> `
 `instance`, `decoding`, `blocks`, `cache`, `vllm`) -> `traffic` (where requests come from) -> the problems: `batching`,
 `moe_prefill`, `cluster`, `agents`.
 """
+
+from evaluators.serving.agents import ServingAgents
+from evaluators.serving.batching import ServingBatching
+from evaluators.serving.cluster import ServingCluster
+from evaluators.serving.moe_prefill import ServingMoePrefill
+
+__all__ = ["ServingAgents", "ServingBatching", "ServingCluster", "ServingMoePrefill"]

@@ -12,7 +12,7 @@ from serving_agents_cases import evict, in_turn, seed_policy, small_instance
 
 from adrs.evaluation.protocol import SPLITS, Workload, WrongAnswer
 from adrs.testing.direct import DirectPolicy
-from evaluators.serving.agents import Agents
+from evaluators.serving.agents import ServingAgents
 from evaluators.serving.agents.evaluator import CompletionTimes
 from evaluators.serving.agents.interface import Retention
 from evaluators.serving.agents.recompute import Recompute
@@ -21,18 +21,20 @@ from evaluators.serving.cost.batch import Batch
 
 
 @pytest.fixture(scope="module")
-def evaluator() -> Agents:
-    return Agents()
+def evaluator() -> ServingAgents:
+    return ServingAgents()
 
 
 @pytest.fixture(scope="module")
-def brief(evaluator: Agents) -> Workload:
+def brief(evaluator: ServingAgents) -> Workload:
     """Too many coding agents at a time, but few, and host memory."""
     scenario = {"agents": {"coding": 1.0}, "model": "Llama-3.1-8B", "gpu": "H100", "gpus": 1, "rate": 1.0}
     return Workload("brief", "brief", "brief", scenario | {"sessions": 8, "host_blocks": 4000, "seed": 2})
 
 
-def test_vllms_own_policy_scores_zero_and_others_stay_below_the_bound(evaluator: Agents, brief: Workload) -> None:
+def test_vllms_own_policy_scores_zero_and_others_stay_below_the_bound(
+    evaluator: ServingAgents, brief: Workload
+) -> None:
     bound = evaluator.bound(brief)
     lru = evaluator.run(brief, seed_policy("lru"))
     assert lru["saved"] == 0.0
@@ -48,8 +50,8 @@ def test_vllms_own_policy_scores_zero_and_others_stay_below_the_bound(evaluator:
         assert (metrics["swaps"] > 0) == (name == "infercept")
 
 
-def test_the_same_policy_scores_the_same(evaluator: Agents, brief: Workload) -> None:
-    assert evaluator.run(brief, seed_policy("infercept")) == Agents().run(brief, seed_policy("infercept"))
+def test_the_same_policy_scores_the_same(evaluator: ServingAgents, brief: Workload) -> None:
+    assert evaluator.run(brief, seed_policy("infercept")) == ServingAgents().run(brief, seed_policy("infercept"))
 
 
 def test_the_score_is_the_share_saved_of_the_geometric_mean() -> None:
@@ -69,7 +71,7 @@ def test_the_score_is_the_share_saved_of_the_geometric_mean() -> None:
     ],
 )
 def test_refuses_retentions_that_mean_nothing(
-    evaluator: Agents, brief: Workload, answer: Retention, message: str
+    evaluator: ServingAgents, brief: Workload, answer: Retention, message: str
 ) -> None:
     with pytest.raises(WrongAnswer, match=message):
         evaluator.run(brief, DirectPolicy({"retain": lambda *_: answer, "order": in_turn}))
@@ -85,7 +87,7 @@ def test_refuses_retentions_that_mean_nothing(
         (lambda ids: [-1, *ids[1:]], "order: turn -1 does not wait"),
     ],
 )
-def test_refuses_orders_that_are_none(evaluator: Agents, brief: Workload, change: Any, message: str) -> None:
+def test_refuses_orders_that_are_none(evaluator: ServingAgents, brief: Workload, change: Any, message: str) -> None:
     """Eight sessions begin at once: while the first runs, the others wait together."""
     at_once = Workload("", "", "", {**brief.parameters, "rate": 1000.0})
     with pytest.raises(WrongAnswer, match=message):
@@ -93,7 +95,7 @@ def test_refuses_orders_that_are_none(evaluator: Agents, brief: Workload, change
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_workloads_are_json_and_distinct(evaluator: Agents, split: Any) -> None:
+def test_workloads_are_json_and_distinct(evaluator: ServingAgents, split: Any) -> None:
     workloads = evaluator.workloads(split, 5)
     assert len({workload.hash for workload in workloads}) == len(workloads)
     for workload in workloads:
@@ -102,7 +104,7 @@ def test_workloads_are_json_and_distinct(evaluator: Agents, split: Any) -> None:
         assert set(parameters) == {field.name for field in fields(Scenario)}
 
 
-def test_splits_share_no_instance_and_test_has_enough_clusters(evaluator: Agents) -> None:
+def test_splits_share_no_instance_and_test_has_enough_clusters(evaluator: ServingAgents) -> None:
     by_split = {split: evaluator.workloads(split, 3) for split in SPLITS}
     seeds = {split: {w.parameters["seed"] for w in listed} for split, listed in by_split.items()}
     assert not seeds["train"] & seeds["validation"]

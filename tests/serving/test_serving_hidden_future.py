@@ -20,12 +20,12 @@ import pytest
 
 from adrs.evaluation.protocol import Workload
 from adrs.testing.direct import DirectPolicy
-from evaluators.serving.agents import Agents
+from evaluators.serving.agents import ServingAgents
 from evaluators.serving.batching import ServingBatching
 from evaluators.serving.cluster import ServingCluster
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.sequence import Sequence as Served
-from evaluators.serving.moe_prefill import MoePrefill
+from evaluators.serving.moe_prefill import ServingMoePrefill
 from evaluators.serving.request import Request
 from evaluators.serving.traffic.agents import AgentSession
 
@@ -110,10 +110,10 @@ class Problem:
 
 BATCHING = Problem(ServingBatching, "batching", "conversation-8b-h100", {"requests": 60}, "serving_batching/vllm_v1.py")
 TURNS = Problem(ServingBatching, "batching", "turns-8b-a100", {"requests": 40}, "serving_batching/sarathi_serve.py")
-MOE = Problem(MoePrefill, "moe_prefill", "qwen-h100-chat", {"requests": 40}, "serving_moe_prefill/layered.py")
+MOE = Problem(ServingMoePrefill, "moe_prefill", "qwen-h100-chat", {"requests": 40}, "serving_moe_prefill/layered.py")
 CLUSTER = Problem(ServingCluster, "cluster", "documents-4xA100", {"requests": 60}, "serving_cluster/llumnix.py")
 AGENTS = Problem(
-    Agents, "agents", "mini-swe-8b-h100", {"sessions": 8, "host_blocks": 16_000}, "agent_serving/infercept.py"
+    ServingAgents, "agents", "mini-swe-8b-h100", {"sessions": 8, "host_blocks": 16_000}, "agent_serving/infercept.py"
 )
 
 

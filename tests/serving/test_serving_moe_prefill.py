@@ -18,7 +18,7 @@ from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.serve import serve
 from evaluators.serving.engine.step import Refused
 from evaluators.serving.engine.timing import Part
-from evaluators.serving.moe_prefill import MoePrefill
+from evaluators.serving.moe_prefill import ServingMoePrefill
 from evaluators.serving.moe_prefill.asking import Asking
 from evaluators.serving.moe_prefill.interface import Engine, Prompt
 from evaluators.serving.moe_prefill.traffic import ExpertRecorder
@@ -170,7 +170,7 @@ def test_serving_for_ever_is_refused() -> None:
 
 
 def test_the_score_is_the_share_within_both_slos() -> None:
-    evaluator = MoePrefill()
+    evaluator = ServingMoePrefill()
     workload = evaluator.workloads("train", 0)[0]
     kept: list[ExpertRecorder] = []
 
@@ -196,7 +196,7 @@ def _chunked(now: float, waiting: list[Prompt], prefilling: list[Prompt], engine
 
 
 def test_workloads_are_disjoint_and_repeatable() -> None:
-    evaluator = MoePrefill()
+    evaluator = ServingMoePrefill()
     splits = [
         evaluator.workloads(split, salt) for split, salt in (("train", 0), ("validation", 0), ("test", 5), ("test", 6))
     ]

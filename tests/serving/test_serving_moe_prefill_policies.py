@@ -17,7 +17,7 @@ from evaluators.serving.cost.models import find_model
 from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.metrics import attained
 from evaluators.serving.engine.serve import serve
-from evaluators.serving.moe_prefill import MoePrefill
+from evaluators.serving.moe_prefill import ServingMoePrefill
 from evaluators.serving.moe_prefill.asking import Asking
 from evaluators.serving.moe_prefill.interface import Engine, Prompt
 from evaluators.serving.moe_prefill.traffic import ExpertRecorder
@@ -129,7 +129,7 @@ def test_every_policy_keeps_the_rules_and_stays_below_the_bound(name: str, seed:
 @pytest.mark.slow
 def test_there_is_head_room_above_the_published_policies() -> None:
     """A policy that keeps iterations as long as the SLO allows serves more than any of them on unseen traffic."""
-    evaluator = MoePrefill()
+    evaluator = ServingMoePrefill()
     rivals = [SEEDS / f"{name}.py" for name in ("layered_chunks", "layered", "shortest_first", "chunked")]
     paced = Path(__file__).parent / "policies" / "moe_prefill_paced.py"
     scores = [

@@ -5,6 +5,6 @@ Reading order: `interface` (what a policy does) -> `evaluator` (the score) -> `s
 problems, `evaluators.serving.engine`.
 """
 
-from evaluators.serving.agents.evaluator import Agents
+from evaluators.serving.agents.evaluator import ServingAgents
 
-__all__ = ["Agents"]
+__all__ = ["ServingAgents"]

@@ -77,7 +77,7 @@ class AsVllm:
         return [each.id for each in waiting]
 
 
-class Agents:
+class ServingAgents:
     """Policies that keep the KV of agents' sessions while tools run, and say whose turn is next."""
 
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))

@@ -1,5 +1,5 @@
 """Prefill by tokens and by layers, for mixtures of experts: see docs/problems/serving_moe_prefill.md."""
 
-from evaluators.serving.moe_prefill.evaluator import MoePrefill
+from evaluators.serving.moe_prefill.evaluator import ServingMoePrefill
 
-__all__ = ["MoePrefill"]
+__all__ = ["ServingMoePrefill"]

@@ -24,7 +24,7 @@ SHOWN = (
 DECISIONS = 100  # at most, for each request; 512 tokens at a time take some 14
 
 
-class MoePrefill:
+class ServingMoePrefill:
     """Policies that divide prompts into tokens and layers, iteration by iteration."""
 
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
