@@ -214,6 +214,8 @@ def test_a_trace_is_cut_into_streams(trace: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"trace": {"rate": 3}}, "options.trace.rate: unknown key; expected file, requests, loads"),
+        ({"trace": {"loads": [0.5, 0.5]}}, r"options.trace.loads: expected each load once, got \[0.5, 0.5\]"),
         ({"trace": {}}, "options.trace.file: expected a trace's path"),
         ({"trace": {"requests": 5}}, "options.trace.requests: expected a whole number from 10, got 5"),
         ({"trace": {"loads": []}}, r"options.trace.loads: expected numbers from 0.01 to 10, got \[\]"),
@@ -256,3 +258,9 @@ def test_there_is_head_room_above_the_published_schedulers() -> None:
 
 def _middle_loads(workloads: Any) -> list[Workload]:
     return list(workloads)[1::9]
+
+
+@pytest.mark.parametrize("trace", [[1], 3, "conversation.csv"])
+def test_a_trace_that_is_no_mapping_is_refused(trace: Any) -> None:
+    with pytest.raises(InputError, match=r"^options.trace: expected the keys file, requests, .*, got "):
+        ServingBatching(trace=trace)

@@ -33,7 +33,9 @@ class ServingBatching:
     def __init__(self, trace: dict[str, Any] | None = None, deployment: dict[str, Any] | None = None) -> None:
         if trace is None and deployment is not None:
             raise InputError("options.deployment: generated streams have theirs; give a trace, too")
-        self._recorded = None if trace is None else Recorded.from_options(trace, deployment or {})
+        self._recorded = (
+            None if trace is None else Recorded.from_options(trace, {} if deployment is None else deployment)
+        )
         self._cases: dict[str, Case] = {}
 
     def workloads(self, split: Split, salt: int) -> Sequence[Workload]:

@@ -30,6 +30,8 @@ from evaluators.serving.traffic.loaders import load_options
 DEFAULT_LOADS = (0.6, 0.8, 1.0)
 DEFAULT_REQUESTS = 400
 DEFAULT_DEPLOYMENT: dict[str, Any] = {"model": "Llama-3.1-8B", "gpu": "H100", "gpus": 1}
+HERE = ("requests", "loads", "slo")  # keys of `trace` that are not the loader's
+SELECTION = ("start", "seconds", "count", "only")  # those that are; its rates would be undone by `loads`
 MULTIPLES = {"strict": STRICT, "relaxed": RELAXED}
 MOST_TOKENS = 8192  # of an iteration
 _ENDS = {"train": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
@@ -46,7 +48,13 @@ class Recorded:
     @classmethod
     def from_options(cls, trace: Mapping[str, Any], on: Mapping[str, Any]) -> Recorded:
         """Check the options and read the files. Raises InputError for either."""
-        here = {name: trace[name] for name in ("requests", "loads", "slo") if name in trace}
+        if not isinstance(trace, Mapping):
+            raise InputError(f"options.trace: expected the keys file, {', '.join((*HERE, *SELECTION))}, got {trace!r}")
+        unknown = sorted(str(name) for name in trace if name not in ("file", *HERE, *SELECTION))
+        if unknown:
+            expected = ", ".join(("file", *HERE, *SELECTION))
+            raise InputError(f"options.trace.{unknown[0]}: unknown key; expected {expected}")
+        here = {name: trace[name] for name in HERE if name in trace}
         requests = load_options({name: value for name, value in trace.items() if name not in here}, "options.trace")
         count, loads, slo = _checked(**here)
         engine = _deployment(on)
@@ -94,6 +102,8 @@ def _checked(requests: Any = DEFAULT_REQUESTS, loads: Any = DEFAULT_LOADS, slo: 
     numbers = isinstance(loads, (list, tuple)) and all(type(load) in (int, float) for load in loads)
     if not numbers or not loads or not all(0.01 <= load <= 10 for load in loads):
         raise InputError(f"options.trace.loads: expected numbers from 0.01 to 10, got {loads!r}")
+    if len(set(loads)) < len(loads):
+        raise InputError(f"options.trace.loads: expected each load once, got {loads!r}")
     if slo not in tuple(MULTIPLES):
         raise InputError(f"options.trace.slo: expected {' or '.join(MULTIPLES)}, got {slo!r}")
     return requests, loads, slo

@@ -32,6 +32,8 @@ COLUMNS = ("kind", "tokens", "before", "sequences", "context", "milliseconds")
 GRIDS = {"linear": "tokens", "experts": "tokens", "head": "sequences"}
 HOST = ("step", "sequence")
 KINDS = (*GRIDS, "attention", *HOST)
+_DIGITS = 8  # of a count
+_LONGEST = 1e7  # milliseconds
 
 _Cell = int | str
 
@@ -47,6 +49,8 @@ def read_measurements(path: Path) -> Measurements:
     linear, head = grids["linear"], grids["head"]
     if linear is None or head is None:
         raise InputError(f"{path}: kind {'linear' if linear is None else 'head'}: no rows; add at least one")
+    if not max(linear.seconds):
+        raise InputError(f"{path}: kind 'linear': all milliseconds are 0; expected measured times")
     host = {row.kind: row.seconds for row in rows if row.kind in HOST}
     return Measurements(
         linear,
@@ -90,8 +94,10 @@ def _rows(path: Path, file: Iterable[str]) -> list[_Row]:
 
 def _whole(where: str, name: str, cell: str | None) -> int:
     text = (cell or "0").strip() or "0"
-    if not text.isdecimal():
-        raise InputError(f"{where}: {name} {text!r}; expected a whole number, or nothing")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise InputError(
+            f"{where}: {name} {text[:20]!r}; expected a whole number of at most {_DIGITS} digits, or nothing"
+        )
     return int(text)
 
 
@@ -100,8 +106,10 @@ def _milliseconds(where: str, cell: str | None) -> float:
         value = float(cell or "")
     except ValueError:
         value = -1.0
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{where}: milliseconds {cell!r}; expected a number of 0 or more")
+    if not 0 <= value <= _LONGEST:
+        raise InputError(
+            f"{where}: milliseconds {cell or 'missing'!r:.24}; expected a number from 0 to {_LONGEST:,.0f}"
+        )
     return value
 
 
@@ -120,10 +128,13 @@ def _grid(path: Path, kind: str, rows: list[_Row]) -> Grid | None:
 
 def _attention(path: Path, rows: list[_Row]) -> tuple[AttentionTime, ...]:
     times = tuple(AttentionTime(row.batch, row.seconds) for row in rows)
-    decodes = sum(time.batch.decodes == time.batch.sequences for time in times)
+    alone = (time.batch for time in times if time.batch.decodes == time.batch.sequences)
+    decodes = len({(batch.decodes, batch.context) for batch in alone})
     chunks = sum(time.batch.decodes == 0 for time in times)
     if decodes < 3 or chunks < 1:
-        raise InputError(f"{path}: attention of {chunks} chunks and {decodes} decoding batches; need 1 and 3 or more")
+        raise InputError(
+            f"{path}: attention of {chunks} chunks and {decodes} different decoding batches; need 1 and 3 or more"
+        )
     return times
 
 

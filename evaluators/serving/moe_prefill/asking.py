@@ -42,10 +42,10 @@ class Asking:
         """See `Scheduler`. Raises `Refused` where requests starve or the answer takes what is not free."""
         if now > self._until:
             left = len(instance.waiting) + len(instance.running)
-            raise Refused(f"{left} requests are not served after {now:.0f} s, a multiple of what one by one would take")
+            raise Refused(f"{left} requests are not served after {now:.0f} s; one by one, all would have been by then")
         view = _View(instance)
         if not (instance.waiting or view.prefilling):
-            return Step(preempt=view.preempted)
+            return Step(preempt=view.preempted, iterations=view.iterations)
         self._decisions += 1
         if self._decisions > self._most:
             raise Refused(f"more than {self._most} iterations with prefill: let more tokens or layers pass in each")
@@ -53,7 +53,8 @@ class Asking:
         prefilling = [_shown(each, 0) for each in view.prefilling]
         answer: list[Row] = self._policy.call("schedule", now, waiting, prefilling, view.engine(self._promise))
         view.check(answer)
-        return Step([_chunk(row, instance) for row in answer], preempt=view.preempted)
+        chunks = [_chunk(row, instance) for row in answer]
+        return Step(chunks, preempt=view.preempted, iterations=view.iterations)
 
 
 class _View:
@@ -72,6 +73,11 @@ class _View:
         if self._room < 0:
             self._make_room()
         self.prefilling = [each for each in instance.prefilling.values() if each.id not in self.preempted]
+
+    @property
+    def iterations(self) -> int:
+        """Who was preempted may begin anew in the next iteration: then it is time to ask again."""
+        return 1 if self.preempted else 0
 
     def engine(self, promise: Request) -> Engine:
         """What the policy is told of it."""
