@@ -242,18 +242,32 @@ def test_wrong_options_are_named_in_one_line(trace: Path, options: dict[str, Any
 
 
 @pytest.mark.slow
-def test_there_is_head_room_above_the_published_schedulers() -> None:
-    """A policy of sixty lines beats vLLM V1 and shortest first on unseen streams."""
+def test_there_is_head_room_above_the_published_schedulers(tmp_path: Path) -> None:
+    """The seed with its queue turned round, as a search found it, beats them on unseen streams."""
     evaluator = ServingBatching()
-    by_hand = Path(__file__).parent / "policies" / "paced_deadlines.py"
+    turned = tmp_path / "turned.py"
+    turned.write_text(_turned((SEEDS / "first_come.py").read_text()))
     gains = []
     for workload in _middle_loads(evaluator.workloads("test", 20_261)):
         scores = [
             evaluator.run(workload, Trusted(load(path).schedule))["slo_attainment"]
-            for path in (by_hand, SEEDS / "vllm_v1.py", SEEDS / "shortest_first.py")
+            for path in (turned, SEEDS / "vllm_v1.py", SEEDS / "shortest_first.py")
         ]
         gains.append([scores[0] - rival for rival in scores[1:]])
     assert np.mean(gains, axis=0).min() > 0.05
+
+
+def _turned(seed: str) -> str:
+    """Last come, first served, less for long prompts and loose SLOs."""
+    changes = {
+        "SLO = 0.0": "SLO = -0.53",
+        "WORK = 0.0": "WORK = -0.717",
+        "(waiting, key=urgency)": "(waiting, key=urgency, reverse=True)",
+    }
+    for old, new in changes.items():
+        assert seed.count(old) == 1
+        seed = seed.replace(old, new)
+    return seed
 
 
 def _middle_loads(workloads: Any) -> list[Workload]:
