@@ -42,7 +42,7 @@ class VllmV1:
 
     def order(self, instance: Instance) -> Iterable[Sequence]:
         """In which order waiting sequences are admitted; the first that does not fit ends it."""
-        return list(instance.waiting.values())
+        return instance.waiting.values()
 
 
 class _Plan:
