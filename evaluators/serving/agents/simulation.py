@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence as Listed
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
@@ -68,7 +69,7 @@ class AgentServing:
         self._ties = count()
         self._events: list[tuple[float, int, Event]] = []
         for session in sessions:
-            self._at(session.arrival, lambda now, session=session: self._begin(session, now))  # type: ignore[misc]
+            self._at(session.arrival, partial(self._begin, session))
 
     def run(self) -> None:
         """Serve all sessions to the end. Raises `Refused` of a step that cannot be done."""
@@ -98,7 +99,7 @@ class AgentServing:
             self.pins.end(sequence.request.session, now)
         self._scheduler.admitted.clear()
         for load in self.host.loads:
-            self._at(load.end, lambda now, load=load: self._loaded(load, now))  # type: ignore[misc]
+            self._at(load.end, partial(self._loaded, load))
         self.host.loads.clear()
 
     # What happens
@@ -121,12 +122,12 @@ class AgentServing:
             self.host.drop(job.streams)
             return
         gap = job.session.turns[job.turns - 1].gap
-        self._at(now + gap, lambda now: self._arrive(job, now))
+        self._at(now + gap, partial(self._arrive, job))
         retention = self._keeper.retain(now, job, sequence, self)
         kept = Kept(job, sequence.request.prefix[-1].key, sequence.computed, retention.then)
         if retention.pin_s > 0.0:
             pin = self.pins.keep(kept, now, now + retention.pin_s)
-            self._at(pin.until, lambda now: self._expire(pin, now))
+            self._at(pin.until, partial(self._expire, pin))
         else:
             self._dispose(kept, now)
 
@@ -144,7 +145,7 @@ class AgentServing:
             end = self.host.begin_swap(self.cache.cached(kept.key), now)
             if end is not None:  # it stays until it is copied
                 pin = self.pins.keep(kept, now, NEVER)
-                self._at(end, lambda now: self._swapped(pin, now))
+                self._at(end, partial(self._swapped, pin))
 
     def _swapped(self, pin: Pin, now: float) -> None:
         if self.pins.holds(pin) and not pin.turn_waits:

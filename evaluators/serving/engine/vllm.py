@@ -68,6 +68,7 @@ class _Plan:
             self._free -= need
             self._in_turn(reversed(in_front))
         else:
+            instance.decoding.refresh()
             self._in_turn(list(instance.running))
 
     def admit(self, candidates: Iterable[Sequence]) -> None:
@@ -77,16 +78,17 @@ class _Plan:
             if not self._budget:
                 return
             left = sequence.target - self._instance.kv.match(sequence)
-            if self._instance.kv.need(sequence, left, beside=admitted) > self._free:
+            whole = self._instance.kv.need(sequence, left, beside=admitted)
+            if whole > self._free:
                 return
             tokens = min(left, self._budget)
-            self._chunk(sequence, tokens, self._instance.kv.need(sequence, tokens, beside=admitted))
+            blocks = whole if tokens == left else self._instance.kv.need(sequence, tokens, beside=admitted)
+            self._chunk(sequence, tokens, blocks)
             admitted.append(sequence)
 
     def _in_turn(self, identities: Iterable[int]) -> None:
         """Running sequences one by one, in order of admission."""
         instance = self._instance
-        instance.decoding.refresh()
         gone: set[int] = set()
         for identity in identities:
             if identity in gone:
@@ -116,6 +118,7 @@ class _Plan:
 
     def _preempt_last(self, gone: set[int]) -> int:
         """Preempt the sequence admitted last; its blocks are free at once."""
+        self._instance.decoding.refresh()
         last = next(each for each in reversed(self._instance.running) if each not in gone)
         self.preempted.append(last)
         self._free += self._instance.kv.frees(self._instance.running[last])
