@@ -43,13 +43,13 @@ from typing import Any
 
 from evaluators.serving.batching import interface
 from evaluators.serving.batching.asking import Asking
-from evaluators.serving.batching.scenarios import CHAT, PAPERS
 from evaluators.serving.cost.deployment import Limits, deployment
 from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.metrics import metrics_of
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.serve import serve
 from evaluators.serving.request import Request
+from evaluators.serving.traffic.sarathi import CHAT, PAPERS
 from evaluators.serving.traffic.stream import Traffic
 
 SEEDS = Path(__file__).parents[1] / "seeds" / "serving_batching"

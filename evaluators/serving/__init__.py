@@ -1,8 +1,8 @@
 """LLM serving: what an engine computes next, which engine serves a request, and whose KV cache is kept.
 
 Reading order: `request` (what arrives) -> `cost` (what an iteration takes) -> `engine` (how an engine lives:
-`instance`, `decoding`, `blocks`, `cache`, `vllm`) -> `traffic` (where requests come from) -> the problems: `batching`,
-`moe_prefill`, `cluster`, `agents`.
+`instance`, `decoding`, `blocks`, `cache`, `vllm`) -> `traffic` (where requests come from) -> `slo` (what is promised)
+-> the problems: `batching`, `moe_prefill`, `cluster`, `agents`.
 """
 
 from evaluators.serving.agents import ServingAgents

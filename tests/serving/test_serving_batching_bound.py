@@ -10,12 +10,12 @@ import pytest
 from serving.batching_cases import seed, served_by
 from serving.serving_cases import UNIT, ToyCost, requests_at_random, served, shared_at_random, toy
 
-from evaluators.serving.batching.bound import Bound, Prices
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Deployment, Limits, deployment
 from evaluators.serving.engine.metrics import attained
 from evaluators.serving.engine.vllm import VllmV1
 from evaluators.serving.request import Request
+from evaluators.serving.slo.bound import Bound, Prices
 
 SMALL = toy(kv_blocks=4000, max_batch_tokens=64, max_sequences=16)
 

@@ -20,17 +20,19 @@ from adrs.evaluation.outcome import Evaluation
 from adrs.evaluation.protocol import SPLITS, Workload, WrongAnswer
 from adrs.problem_file import load_problem
 from evaluators.serving.batching import ServingBatching
-from evaluators.serving.batching.case import Case, at_load, case_of, throughput
+from evaluators.serving.batching.case import at_load, case_of, throughput
 from evaluators.serving.batching.interface import Engine, Prompt, Step
 from evaluators.serving.batching.scenarios import KINDS, stream
-from evaluators.serving.batching.slos import RELAXED, STRICT, alone_seconds, decode_seconds, promised, seconds
 from evaluators.serving.batching.workloads import FAMILIAR, SHIFTED, scenario_of
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Limits, deployment
 from evaluators.serving.engine.metrics import metrics_of
+from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.step import Refused
 from evaluators.serving.engine.vllm import VllmV1
 from evaluators.serving.request import Request
+from evaluators.serving.slo.case import Case
+from evaluators.serving.slo.promises import RELAXED, STRICT, alone_seconds, decode_seconds, promised, seconds
 
 ATTACKS = Path(__file__).parent / "attacks" / "serving_batching"
 SLOW = {"preempt_for_ever", "swap_again_and_again", "think_for_ever", "trickle"}
@@ -115,7 +117,8 @@ def test_vllm_v1_across_the_wall_is_the_engines_own() -> None:
     evaluations = asyncio.run(_across_the_wall("vllm_v1", places))
     for place, evaluation in zip(places, evaluations, strict=True):
         case = case_of(*scenario_of(listed[place].parameters))
-        recorder = case.serve(VllmV1(max_batch_tokens=load(SEEDS / "vllm_v1.py").BUDGET))
+        recorder = Recorder()
+        case.serve(VllmV1(max_batch_tokens=load(SEEDS / "vllm_v1.py").BUDGET), recorder)
         expected = metrics_of(recorder, case.deployment.kv_blocks, case.deployment.gpus)
         got = dict(evaluation.metrics)
         assert got.pop("decisions_per_request") > 0.5
@@ -167,7 +170,9 @@ def test_a_load_is_a_share_of_what_the_engine_gets_through() -> None:
     gaps, stretched = (np.diff([each.arrival for each in some]) for some in (requests, timed))
     assert np.allclose(stretched / gaps, stretched[0] / gaps[0])
     all_at_once = Case([replace(each, arrival=0.0) for each in requests], A10, cached=False)
-    assert rate == pytest.approx(300 / all_at_once.serve(VllmV1()).busy)
+    recorder = Recorder()
+    all_at_once.serve(VllmV1(), recorder)
+    assert rate == pytest.approx(300 / recorder.busy)
 
 
 def test_slos_are_multiples_of_what_the_deployment_can_do() -> None:

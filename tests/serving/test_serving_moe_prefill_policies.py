@@ -12,7 +12,6 @@ import pytest
 from serving_cases import UNIT, requests_at_random, toy
 
 from adrs.testing.direct import DirectPolicy
-from evaluators.serving.batching.case import Case
 from evaluators.serving.cost.models import find_model
 from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.metrics import attained
@@ -21,6 +20,7 @@ from evaluators.serving.moe_prefill import ServingMoePrefill
 from evaluators.serving.moe_prefill.asking import Asking
 from evaluators.serving.moe_prefill.interface import Engine, Prompt
 from evaluators.serving.moe_prefill.traffic import ExpertRecorder
+from evaluators.serving.slo.case import Case
 
 SEEDS = Path(__file__).parents[2] / "seeds" / "serving_moe_prefill"
 ALL = sorted(path.stem for path in SEEDS.glob("*.py"))

@@ -1,58 +1,19 @@
-"""A workload ready to run: a stream of requests at a load, on a deployment."""
+"""Streams of requests at a load: as fast, by the engine's measured capacity, as a workload says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import lru_cache
 
-from evaluators.serving.batching.bound import Bound, Prices
 from evaluators.serving.batching.scenarios import KINDS, Scenario, stream
-from evaluators.serving.batching.slos import alone_seconds, seconds
-from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Deployment
-from evaluators.serving.engine.cache import PrefixCache
-from evaluators.serving.engine.instance import Instance, Scheduler
 from evaluators.serving.engine.recorder import Recorder
-from evaluators.serving.engine.serve import serve
 from evaluators.serving.engine.vllm import VllmV1
 from evaluators.serving.request import Request
+from evaluators.serving.slo.case import Case
 
-PATIENCE = 1.0  # times the time that serving the requests one after the other takes
 QUEUE = 4  # streams that are there at once when the capacity is measured
-
-
-@dataclass(frozen=True)
-class Case:
-    """Requests in order of arrival, and the instance that serves them."""
-
-    requests: Sequence[Request]
-    deployment: Deployment
-    cached: bool
-
-    def serve(self, scheduler: Scheduler) -> Recorder:
-        """Serve all requests. Raises `Refused`."""
-        recorder = Recorder()
-        cache = PrefixCache(self.deployment.block_size) if self.cached else None
-        serve(Instance(self.deployment, scheduler, recorder, cache), self.requests)
-        return recorder
-
-    @cached_property
-    def until(self) -> float:
-        """Seconds; who has not served everything by then starves somebody."""
-        return self.requests[-1].arrival + PATIENCE * sum(_serial(self.deployment, each) for each in self.requests)
-
-    @cached_property
-    def attainable(self) -> float:
-        """Share of the requests that can be served within their SLOs, at most."""
-        return Bound(self.requests, Prices.of(self.deployment), self.cached).attainment
-
-
-def _serial(on: Deployment, request: Request) -> float:
-    """Seconds that a request takes alone."""
-    decodes = request.output_tokens - 1
-    middle = Batch(1, 1, 1, 0, 0, 1, request.prompt_tokens + decodes // 2)
-    return alone_seconds(on, request.prompt_tokens) + decodes * seconds(on, middle)
 
 
 def case_of(scenario: Scenario, load: float, seed: int) -> Case:
@@ -81,5 +42,6 @@ def capacity(scenario: Scenario, seed: int) -> float:
 def throughput(requests: Sequence[Request], on: Deployment, cached: bool) -> float:
     """Requests a second that vLLM's scheduler with its default budget gets through if all are there at once."""
     queue = [replace(request, arrival=0.0) for request in requests]
-    recorder = Case(queue, on, cached).serve(VllmV1(max_batch_tokens=2048))
+    recorder = Recorder()
+    Case(queue, on, cached).serve(VllmV1(max_batch_tokens=2048), recorder)
     return len(queue) / recorder.busy

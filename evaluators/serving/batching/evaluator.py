@@ -10,11 +10,13 @@ from adrs.errors import InputError
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload, WrongAnswer
 from evaluators.serving.batching.asking import Asking
-from evaluators.serving.batching.case import Case, case_of
+from evaluators.serving.batching.case import case_of
 from evaluators.serving.batching.recorded import Recorded
 from evaluators.serving.batching.workloads import list_workloads, scenario_of
 from evaluators.serving.engine.metrics import metrics_of
+from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.step import Refused
+from evaluators.serving.slo.case import Case
 
 
 class ServingBatching:
@@ -49,16 +51,16 @@ class ServingBatching:
             WrongAnswer: a step that the engine cannot do, that computes nothing, or requests that starve.
         """
         case = self._case(workload)
-        scheduler = Asking(policy, case.until)
+        scheduler, recorder = Asking(policy, case.until), Recorder()
         try:
-            recorder = case.serve(scheduler)
+            case.serve(scheduler, recorder)
         except Refused as refusal:
             raise WrongAnswer(str(refusal)) from None
         metrics = metrics_of(recorder, case.deployment.kv_blocks, case.deployment.gpus)
         return {**metrics, "decisions_per_request": scheduler.decisions / recorder.finished}
 
     def bound(self, workload: Workload) -> Metrics:
-        """See `bound`; only the attainment has one."""
+        """See `evaluators.serving.slo.bound`; only the attainment has one."""
         return {"slo_attainment": self._case(workload).attainable}
 
     def _case(self, workload: Workload) -> Case:

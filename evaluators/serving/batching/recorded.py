@@ -20,11 +20,12 @@ from typing import Any
 
 from adrs.errors import InputError
 from adrs.evaluation.protocol import Split, Workload
-from evaluators.serving.batching.case import Case, at_load, throughput
-from evaluators.serving.batching.slos import RELAXED, STRICT, promised
+from evaluators.serving.batching.case import at_load, throughput
 from evaluators.serving.cost.deployment import Deployment, Limits, deployment
 from evaluators.serving.cost.recorded import read_measurements
 from evaluators.serving.request import Request
+from evaluators.serving.slo.case import Case
+from evaluators.serving.slo.promises import RELAXED, STRICT, promised
 from evaluators.serving.traffic.loaders import load_options
 
 DEFAULT_LOADS = (0.6, 0.8, 1.0)

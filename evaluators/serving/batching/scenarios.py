@@ -7,20 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from evaluators.serving.batching.slos import RELAXED, STRICT, promised
 from evaluators.serving.cost.deployment import Deployment, Limits, deployment
 from evaluators.serving.request import Request
+from evaluators.serving.slo.promises import RELAXED, STRICT, promised
 from evaluators.serving.traffic import azure, burstgpt, servegen
 from evaluators.serving.traffic.lengths import Lognormal
 from evaluators.serving.traffic.predictions import with_lognormal_error
+from evaluators.serving.traffic.sarathi import CHAT, PAPERS
 from evaluators.serving.traffic.sessions import SessionProfile
 from evaluators.serving.traffic.stream import Traffic
-
-# The two data sets of Sarathi-Serve (table 2): medians as given there, spreads from its 90 % quantiles, outliers
-# removed as there. (Its standard deviation of the answers of the first, 101 tokens, does not go with their median and
-# quantile.)
-CHAT = Traffic("openchat-sharegpt4", Lognormal(1730, 0.930, high=7168), Lognormal(415, 0.545, high=1024))
-PAPERS = Traffic("arxiv-summarization", Lognormal(7059, 0.476, high=14336), Lognormal(208, 0.452, high=1024))
 
 # Conversations whose turns follow each other fast enough to meet within a stream: lengths as of Azure's conversations,
 # a third of the gap between turns of Mooncake's, with its spread, and about as many turns as those of ShareGPT.

@@ -7,15 +7,13 @@ from pathlib import Path
 
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload, WrongAnswer
-from evaluators.serving.batching.case import Case
 from evaluators.serving.cost.models import find_model
-from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.metrics import metrics_of
-from evaluators.serving.engine.serve import serve
 from evaluators.serving.engine.step import Refused
 from evaluators.serving.moe_prefill.asking import Asking
 from evaluators.serving.moe_prefill.traffic import ExpertRecorder
 from evaluators.serving.moe_prefill.workloads import Scenario, deployment_of, list_workloads, requests_of
+from evaluators.serving.slo.case import Case
 
 SHOWN = (
     "slo_attainment", "ttft_mean_s", "ttft_p50_s", "ttft_p99_s", "tbt_mean_s", "tbt_p99_s", "e2e_mean_s",
@@ -46,7 +44,7 @@ class ServingMoePrefill:
         recorder = ExpertRecorder(find_model(workload.parameters["model"]))
         asking = Asking(policy, case.requests[0], case.until, DECISIONS * len(case.requests))
         try:
-            serve(Instance(case.deployment, asking, recorder), case.requests)
+            case.serve(asking, recorder)
         except Refused as refusal:
             raise WrongAnswer(str(refusal)) from None
         metrics = metrics_of(recorder, case.deployment.kv_blocks, case.deployment.gpus)
@@ -56,7 +54,7 @@ class ServingMoePrefill:
         }
 
     def bound(self, workload: Workload) -> Metrics:
-        """See `evaluators.serving.batching.bound`, which holds however layers are divided; only the score has one."""
+        """See `evaluators.serving.slo.bound`, which holds however layers are divided; only the score has one."""
         return {"slo_attainment": self._case(workload).attainable}
 
     def _case(self, workload: Workload) -> Case:
@@ -67,4 +65,4 @@ class ServingMoePrefill:
 
 
 def _case_of(scenario: Scenario) -> Case:
-    return Case(requests_of(scenario), deployment_of(scenario.model, scenario.gpu, scenario.gpus), cached=False)
+    return Case(requests_of(scenario), deployment_of(scenario.model, scenario.gpu, scenario.gpus))

@@ -13,12 +13,12 @@ from typing import Any
 
 from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
-from evaluators.serving.batching.scenarios import CHAT, PAPERS
 from evaluators.serving.cost.deployment import Deployment, Limits, deployment
 from evaluators.serving.request import Request
 from evaluators.serving.traffic.arrivals import POISSON, Gamma, Gaps
 from evaluators.serving.traffic.azure import CODE, CONVERSATION
 from evaluators.serving.traffic.modulation import Profile
+from evaluators.serving.traffic.sarathi import CHAT, PAPERS
 from evaluators.serving.traffic.stream import Traffic
 
 INSTANCES = Instances(train=2)
