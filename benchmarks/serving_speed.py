@@ -28,8 +28,9 @@ from evaluators.serving.batching import ServingBatching
 from evaluators.serving.batching.asking import Asking
 from evaluators.serving.cost.deployment import Limits as EngineLimits
 from evaluators.serving.cost.deployment import deployment
-from evaluators.serving.engine.instance import Instance, Scheduler
+from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.recorder import Recorder
+from evaluators.serving.engine.scheduler import Scheduler
 from evaluators.serving.engine.serve import serve
 from evaluators.serving.engine.vllm import VllmV1
 from evaluators.serving.traffic.azure import CONVERSATION

@@ -7,7 +7,6 @@ all at once. Where nobody has anything to decide, one flight is many iterations.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Protocol
 
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Deployment
@@ -16,6 +15,7 @@ from evaluators.serving.engine.cache import PrefixCache
 from evaluators.serving.engine.decoding import Decoding
 from evaluators.serving.engine.flight import Flight
 from evaluators.serving.engine.recorder import Recorder
+from evaluators.serving.engine.scheduler import Scheduler
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.engine.step import DECODE, Chunk, Refused, Step
 from evaluators.serving.engine.timing import batch_of, duration, mean_watts, parts_of, passes
@@ -23,17 +23,6 @@ from evaluators.serving.request import Request
 
 NEVER = float("inf")
 _UNLIMITED = 1 << 40
-
-
-class Scheduler(Protocol):
-    """Decides what an engine does next."""
-
-    def schedule(self, now: float, instance: Instance) -> Step:
-        """What the iteration that starts now does.
-
-        Asked where there is a choice: a sequence waits, is part-way through its prompt or was held, or the KV cache has
-        no room for the next token of all.
-        """
 
 
 class Instance:

@@ -9,8 +9,9 @@ from functools import cached_property
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Deployment
 from evaluators.serving.engine.cache import PrefixCache
-from evaluators.serving.engine.instance import Instance, Scheduler
+from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.recorder import Recorder
+from evaluators.serving.engine.scheduler import Scheduler
 from evaluators.serving.engine.serve import serve
 from evaluators.serving.request import Request
 from evaluators.serving.slo.bound import Bound, Prices
