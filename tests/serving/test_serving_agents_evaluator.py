@@ -139,7 +139,7 @@ def test_no_chunking_is_faster_than_the_bound(chunks: list[int]) -> None:
         batch = Batch(chunk, 1, int(last), chunk * (chunk + 2 * at), at)
         seconds += cost.overhead(batch) + cost.layers(batch)
         at += chunk
-    bound = Recompute(deployment).seconds(sum(chunks), 3000)
+    bound = Recompute(deployment).prefill(sum(chunks), 3000)
     assert 0.5 * seconds < bound * len(chunks) and bound <= seconds
 
 

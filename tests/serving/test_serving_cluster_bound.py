@@ -9,7 +9,7 @@ import pytest
 from cluster_cases import Random, even, setting
 from serving_cases import requests_at_random, shared_at_random
 
-from evaluators.serving.cluster.bound import Alone, bounds
+from evaluators.serving.cluster.bound import Least, bounds
 from evaluators.serving.cluster.reuse import NEVER, Reuse
 from evaluators.serving.cluster.round_robin import RoundRobin
 from evaluators.serving.cluster.simulator import Cluster
@@ -52,7 +52,7 @@ def test_no_way_to_cut_a_prompt_is_faster(budget: int) -> None:
     """All ways to cut prompts of up to 12 tokens into chunks, exhaustively."""
     deployment = even(max_batch_tokens=budget)
     cost = deployment.cost
-    alone = Alone(deployment)
+    alone = Least(deployment)
     for prompt in range(1, 13):
         for cached in range(prompt):
             best = _fastest(cost, prompt, cached, budget)

@@ -27,7 +27,7 @@ class Asking:
         tokens = sequence.request.prompt_tokens + sequence.request.output_tokens
         session = Session(
             job.id, job.session.arrival, job.turns, tokens, blocks, job.tool, job.tools, job.gaps, job.served,
-            job.waited, self._recompute.seconds(tokens), serving.host.seconds(blocks),
+            job.waited, self._recompute.prefill(tokens), serving.host.seconds(blocks),
         )  # fmt: skip
         answer: Retention = self._policy.call("retain", now, session, engine_of(serving))
         if not answer.pin_s >= 0.0:

@@ -28,6 +28,6 @@ def _turns(session: AgentSession, alone: Recompute, block_size: int) -> list[flo
     seconds = []
     for turn in session.turns:
         cached = turn.context // block_size * block_size
-        prefill = alone.seconds(turn.prompt_tokens - cached, cached)
-        seconds.append(prefill + alone.decode_seconds(turn.prompt_tokens, turn.output_tokens - 1) + turn.gap)
+        prefill = alone.prefill(turn.prompt_tokens - cached, cached)
+        seconds.append(prefill + alone.decode(turn.prompt_tokens, turn.output_tokens - 1) + turn.gap)
     return seconds

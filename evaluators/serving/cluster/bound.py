@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from evaluators.serving.cluster.outcome import Floats
 from evaluators.serving.cluster.reuse import Reuse
+from evaluators.serving.cost.alone import Alone
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Deployment
 from evaluators.serving.request import Request
@@ -44,7 +46,7 @@ class Bounds:
 
 def bounds(deployment: Deployment, requests: Sequence[Request], prefix_cache: bool) -> Bounds:
     """Lower bounds for requests in order of arrival; at least one."""
-    alone = Alone(deployment)
+    alone = Least(deployment)
     reuse = Reuse(requests, deployment.block_size) if prefix_cache else None
     ttft, decoding, held = [], [], 0.0
     for place, request in enumerate(requests):
@@ -59,36 +61,29 @@ def bounds(deployment: Deployment, requests: Sequence[Request], prefix_cache: bo
     return Bounds(first, last, max(float((arrival + last).max()), held / capacity))
 
 
-class Alone:
+class Least(Alone):
     """How long a deployment takes at least for what a single request needs."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._cost = deployment.cost
-        self._most = deployment.max_batch_tokens
-        chunks = [self._seconds(Batch(tokens, 1)) for tokens in range(1, self._most + 1)]
-        self._per_token = min(seconds / tokens for tokens, seconds in enumerate(chunks, 1))
-        self._shortest = chunks[0]
-        self._pair = self._seconds(Batch(1, 1, 0, 1)) - self._seconds(Batch(1, 1))
-        self._decode = self._seconds(Batch(1, 1, 1, decodes=1))
-        self._context = self._seconds(Batch(1, 1, 1, decodes=1, context=1)) - self._decode
 
     def prefill(self, prompt: int, cached: int) -> float:
         """Seconds for the tokens of a prompt behind those that are cached, which are not all."""
         tokens, pairs = prompt - cached, prompt**2 - cached**2
-        several = max(2 * self._shortest, tokens * self._per_token + self._pair * pairs)
+        several = max(2 * self.chunk(1), tokens * self.per_token + self._pair * pairs)
         if tokens > self._most:
             return several
-        return min(several, self._seconds(Batch(tokens, 1, 1, pairs)))
-
-    def decode(self, prompt: int, tokens: int) -> float:
-        """Seconds for so many tokens after the first."""
-        contexts = tokens * prompt + tokens * (tokens + 1) / 2
-        return tokens * self._decode + contexts * self._context
+        return min(several, self.iteration(Batch(tokens, 1, 1, pairs)))
 
     def held(self, prompt: int, tokens: int, shared: int) -> float:
-        """Token-seconds of KV that these tokens hold at least, without the first `shared` tokens of the prompt."""
+        """Token-seconds of KV that decoding these tokens holds at least, without the first `shared` of the prompt."""
         contexts = np.arange(prompt + 1.0, prompt + tokens + 1.0)
-        return float(((contexts - shared) * (self._decode + contexts * self._context)).sum())
+        decode, context = self._decode
+        return float(((contexts - shared) * (decode + contexts * context)).sum())
 
-    def _seconds(self, batch: Batch) -> float:
-        return self._cost.overhead(batch) + self._cost.layers(batch)
+    @cached_property
+    def _pair(self) -> float:
+        return self.iteration(Batch(1, 1, 0, 1)) - self.chunk(1)
+
+    @cached_property
+    def _decode(self) -> tuple[float, float]:
+        """A decode iteration without context, and what a token of context adds."""
+        empty = self.iteration(Batch(1, 1, 1, decodes=1))
+        return empty, self.iteration(Batch(1, 1, 1, decodes=1, context=1)) - empty
