@@ -2,7 +2,7 @@
 
 Reading order: `request` (what arrives) -> `cost` (what an iteration takes) -> `engine` (how an engine lives:
 `instance`, `decoding`, `blocks`, `cache`, `vllm`) -> `traffic` (where requests come from) -> `slo` (what is promised)
--> the problems: `batching`, `moe_prefill`, `cluster`, `agents`.
+-> `recorded` (a user's own trace and profile) -> the problems: `batching`, `moe_prefill`, `cluster`, `agents`.
 """
 
 from evaluators.serving.agents import ServingAgents

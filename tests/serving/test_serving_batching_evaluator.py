@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from serving.batching_cases import SEEDS, Trusted, load, seed, served_by
+from serving.batching_cases import SEEDS, Trusted, load, served_by
 from serving.serving_cases import UNIT, ToyCost, toy
 from support.attacks import expected_ends, load_attacks, run_attacks
 
-from adrs.errors import InputError
 from adrs.evaluation.local import LocalExecutor
 from adrs.evaluation.outcome import Evaluation
 from adrs.evaluation.protocol import SPLITS, Workload, WrongAnswer
 from adrs.problem_file import load_problem
 from evaluators.serving.batching import ServingBatching
-from evaluators.serving.batching.case import at_load, case_of, throughput
+from evaluators.serving.batching.case import case_of
 from evaluators.serving.batching.interface import Engine, Prompt, Step
 from evaluators.serving.batching.scenarios import KINDS, stream
 from evaluators.serving.batching.workloads import FAMILIAR, SHIFTED, scenario_of
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Limits, deployment
+from evaluators.serving.engine.capacity import at_load, throughput
 from evaluators.serving.engine.metrics import metrics_of
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.step import Refused
@@ -195,54 +195,6 @@ def test_a_refused_step_is_a_wrong_answer() -> None:
         evaluator.run(workload, Trusted(lambda *_: Step()))
 
 
-# A trace of one's own
-
-
-@pytest.fixture
-def trace(tmp_path: Path) -> Path:
-    path = tmp_path / "trace.csv"
-    rows = [f"2024-01-01 00:{i // 60:02}:{i % 60:02}.5,{100 + 7 * i % 400},{5 + i % 30}" for i in range(400)]
-    path.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "\n".join(rows) + "\n")
-    return path
-
-
-def test_a_trace_is_cut_into_streams(trace: Path) -> None:
-    evaluator = ServingBatching({"file": str(trace), "requests": 20, "loads": [0.5, 0.9]}, {"gpu": "A100"})
-    lists = {split: evaluator.workloads(split, 0) for split in SPLITS}
-    assert [len(lists[split]) for split in SPLITS] == [24, 8, 8]
-    assert len({each.hash for split in SPLITS for each in lists[split]}) == 40
-    metrics = evaluator.run(lists["test"][0], seed("vllm_v1"))
-    assert 0 < metrics["slo_attainment"] <= evaluator.bound(lists["test"][0])["slo_attainment"] <= 1
-    assert metrics["throughput_requests_per_s"] > 0
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"trace": {"rate": 3}}, "options.trace.rate: unknown key; expected file, requests, loads"),
-        ({"trace": {"loads": [0.5, 0.5]}}, r"options.trace.loads: expected each load once, got \[0.5, 0.5\]"),
-        ({"trace": {}}, "options.trace.file: expected a trace's path"),
-        ({"trace": {"requests": 5}}, "options.trace.requests: expected a whole number from 10, got 5"),
-        ({"trace": {"loads": []}}, r"options.trace.loads: expected numbers from 0.01 to 10, got \[\]"),
-        ({"trace": {"loads": [0.5, True]}}, "options.trace.loads: expected numbers"),
-        ({"trace": {"slo": "lax"}}, "options.trace.slo: expected strict or relaxed, got 'lax'"),
-        ({"trace": {"load": 1}}, "options.trace.load: unknown"),
-        ({"trace": {"requests": 200}}, "400 requests fit into the KV cache .* at least 3 streams of 200"),
-        ({"trace": {}, "deployment": {"card": "H100"}}, "options.deployment.card: unknown key"),
-        ({"trace": {}, "deployment": {"gpus": "2"}}, "options.deployment.gpus: expected a whole number, got '2'"),
-        ({"trace": {}, "deployment": {"gpu": "H1000"}}, "GPU 'H1000': unknown"),
-        ({"trace": {}, "deployment": {"profile": "/none.csv"}}, "/none.csv: cannot be read"),
-        ({"deployment": {"gpu": "H100"}}, "options.deployment: .* give a trace, too"),
-    ],
-)
-def test_wrong_options_are_named_in_one_line(trace: Path, options: dict[str, Any], message: str) -> None:
-    if "trace" in options and options != {"trace": {}}:
-        options["trace"] = {"file": str(trace)} | options["trace"]
-    with pytest.raises(InputError, match=message) as raised:
-        ServingBatching(**options)
-    assert "\n" not in str(raised.value)
-
-
 # Head-room
 
 
@@ -277,9 +229,3 @@ def _turned(seed: str) -> str:
 
 def _middle_loads(workloads: Any) -> list[Workload]:
     return list(workloads)[1::9]
-
-
-@pytest.mark.parametrize("trace", [[1], 3, "conversation.csv"])
-def test_a_trace_that_is_no_mapping_is_refused(trace: Any) -> None:
-    with pytest.raises(InputError, match=r"^options.trace: expected the keys file, requests, .*, got "):
-        ServingBatching(trace=trace)

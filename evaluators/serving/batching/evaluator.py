@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adrs.errors import InputError
 from adrs.evaluation.interface import Interface
 from adrs.evaluation.protocol import Metrics, Policy, Split, Workload, WrongAnswer
 from evaluators.serving.batching.asking import Asking
@@ -16,6 +15,7 @@ from evaluators.serving.batching.workloads import list_workloads, scenario_of
 from evaluators.serving.engine.metrics import metrics_of
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.step import Refused
+from evaluators.serving.recorded.options import recorded_by
 from evaluators.serving.slo.case import Case
 
 
@@ -33,11 +33,7 @@ class ServingBatching:
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
 
     def __init__(self, trace: dict[str, Any] | None = None, deployment: dict[str, Any] | None = None) -> None:
-        if trace is None and deployment is not None:
-            raise InputError("options.deployment: generated streams have theirs; give a trace, too")
-        self._recorded = (
-            None if trace is None else Recorded.from_options(trace, {} if deployment is None else deployment)
-        )
+        self._recorded = recorded_by(Recorded.from_options, trace, deployment)
         self._cases: dict[str, Case] = {}
 
     def workloads(self, split: Split, salt: int) -> Sequence[Workload]:

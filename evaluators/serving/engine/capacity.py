@@ -1,0 +1,29 @@
+"""What an engine gets through at best, and streams that are as fast as one says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evaluators.serving.cost.deployment import Deployment
+from evaluators.serving.engine.cache import PrefixCache
+from evaluators.serving.engine.instance import Instance
+from evaluators.serving.engine.recorder import Recorder
+from evaluators.serving.engine.serve import serve
+from evaluators.serving.engine.vllm import VllmV1
+from evaluators.serving.request import Request
+
+
+def throughput(requests: Sequence[Request], on: Deployment, cached: bool) -> float:
+    """Requests a second that vLLM's scheduler with its default budget gets through if all are there at once."""
+    queue = [replace(request, arrival=0.0) for request in requests]
+    recorder = Recorder()
+    cache = PrefixCache(on.block_size) if cached else None
+    serve(Instance(on, VllmV1(max_batch_tokens=2048), recorder, cache), queue)
+    return len(queue) / recorder.busy
+
+
+def at_load(requests: Sequence[Request], rate: float) -> list[Request]:
+    """The same requests at so many a second: their times are stretched, so bursts stay as many requests."""
+    stretch = len(requests) / requests[-1].arrival / rate
+    return [replace(request, arrival=request.arrival * stretch) for request in requests]
