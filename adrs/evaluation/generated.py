@@ -35,13 +35,16 @@ def list_generated(
     shifted: Mapping[str, Regime],
     parameters: Callable[[Regime, int], Mapping[str, Any]],
     instances: Instances,
+    between: Mapping[str, Regime] | None = None,
 ) -> list[Workload]:
     """The workloads of a split in the order of the regimes; each is a cluster of its own.
 
-    Train and validation show the familiar regimes with fixed seeds; test shows the shifted ones too, with seeds drawn
-    from the salt. `domain` keeps the seeds of two domains apart, `parameters` makes a workload's of regime and seed.
+    All splits show the familiar regimes, train and validation with fixed seeds, test with seeds drawn from the salt.
+    Validation adds those in `between`, so that what only fits train's kinds is not chosen; test adds the shifted ones,
+    which nothing before it shows. `domain` keeps the seeds of two domains apart, `parameters` makes a workload's of
+    regime and seed.
     """
-    regimes = {**familiar, **shifted} if split == "test" else familiar
+    regimes = {**familiar, **{"train": {}, "validation": between or {}, "test": shifted}[split]}
     return [
         Workload(f"{name}-{seed}", name, f"{name}-{seed}", parameters(regime, seed))
         for name, regime in regimes.items()

@@ -6,6 +6,7 @@ from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 
 FAMILIAR = {"calm": 1.0, "busy": 2.0}
+BETWEEN = {"ebb": 0.5}
 SHIFTED = {"flood": 9.0}
 
 
@@ -13,12 +14,12 @@ def listed(split: Split, salt: int = 0, domain: str = "shop") -> list[Workload]:
     def parameters(load: float, seed: int) -> dict[str, float]:
         return {"load": load, "seed": seed}
 
-    return list_generated(domain, split, salt, FAMILIAR, SHIFTED, parameters, Instances(1, 4, 3))
+    return list_generated(domain, split, salt, FAMILIAR, SHIFTED, parameters, Instances(1, 4, 3), BETWEEN)
 
 
-def test_only_test_shows_the_shifted_regimes() -> None:
+def test_validation_and_test_each_add_regimes_of_their_own() -> None:
     assert [one.regime for one in listed("train")] == ["calm", "busy"]
-    assert [one.regime for one in listed("validation")] == ["calm"] * 4 + ["busy"] * 4
+    assert [one.regime for one in listed("validation")] == ["calm"] * 4 + ["busy"] * 4 + ["ebb"] * 4
     assert [one.regime for one in listed("test", 5)] == ["calm"] * 3 + ["busy"] * 3 + ["flood"] * 3
 
 

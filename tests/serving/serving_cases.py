@@ -46,6 +46,8 @@ class ToyCost:
 class FlatPower:
     """Watts that tell how many decode."""
 
+    idle_watts = 20.0
+
     def watts(self, batch: Batch) -> float:
         return 100.0 + batch.decodes
 

@@ -16,7 +16,7 @@ from evaluators.serving.agents import ServingAgents
 from evaluators.serving.agents.evaluator import CompletionTimes
 from evaluators.serving.agents.interface import Retention
 from evaluators.serving.agents.recompute import Recompute
-from evaluators.serving.agents.workloads import FAMILIAR, PROFILES, SHIFTED, Scenario
+from evaluators.serving.agents.workloads import BETWEEN, FAMILIAR, PROFILES, SHIFTED, Scenario
 from evaluators.serving.cost.batch import Batch
 
 
@@ -46,6 +46,7 @@ def test_vllms_own_policy_scores_zero_and_others_stay_below_the_bound(
         for time in ("jct_mean_s", "jct_p50_s", "jct_p99_s"):
             assert metrics[time] > bound[time]
         assert 0.0 <= metrics["pinned_share"] < 1.0
+        assert metrics["energy_with_idle_joules_per_token"] > 0.0
         assert 0.0 < metrics["hit_rate"] < 1.0
         assert (metrics["swaps"] > 0) == (name == "infercept")
 
@@ -110,15 +111,16 @@ def test_splits_share_no_instance_and_test_has_enough_clusters(evaluator: Servin
     assert not seeds["train"] & seeds["validation"]
     assert not seeds["test"] & (seeds["train"] | seeds["validation"])
     assert len({workload.cluster for workload in by_split["test"]}) >= 24
-    assert {workload.regime for workload in by_split["test"]} - set(FAMILIAR) == set(SHIFTED)
+    regimes = {split: {workload.regime for workload in listed} for split, listed in by_split.items()}
+    assert regimes == {"train": {*FAMILIAR}, "validation": {*FAMILIAR, *BETWEEN}, "test": {*FAMILIAR, *SHIFTED}}
     hashes = [[workload.hash for workload in evaluator.workloads("test", salt)] for salt in (1, 1, 2)]
     assert hashes[0] == hashes[1]
     assert not set(hashes[0]) & set(hashes[2])
 
 
-@pytest.mark.parametrize("name", [*FAMILIAR, *SHIFTED])
+@pytest.mark.parametrize("name", [*FAMILIAR, *BETWEEN, *SHIFTED])
 def test_sessions_are_numbered_in_order_and_fit_the_instance(name: str) -> None:
-    scenario = {**FAMILIAR, **SHIFTED}[name]
+    scenario = {**FAMILIAR, **BETWEEN, **SHIFTED}[name]
     sessions = scenario.generate()
     assert [session.id for session in sessions] == list(range(len(sessions)))
     assert sorted(sessions, key=lambda session: session.arrival) == sessions
@@ -126,7 +128,8 @@ def test_sessions_are_numbered_in_order_and_fit_the_instance(name: str) -> None:
     assert {session.tenant for session in sessions} == {PROFILES[agent].key for agent in scenario.agents}
     longest = max(turn.prompt_tokens + turn.output_tokens for session in sessions for turn in session.turns)
     assert longest <= scenario.deployment.kv_blocks * scenario.deployment.block_size
-    assert all(turn.tool != "user" for session in sessions for turn in session.turns)
+    attended = any(turn.tool == "user" for session in sessions for turn in session.turns)
+    assert attended == ("attended" in scenario.agents)
 
 
 @pytest.mark.parametrize("chunks", [[1], [7], [2048, 100], [500, 1], [16] * 40])
@@ -146,7 +149,7 @@ def test_no_chunking_is_faster_than_the_bound(chunks: list[int]) -> None:
 def test_an_iteration_gets_no_cheaper_by_what_is_added() -> None:
     """The bound rests on it."""
     rng = np.random.default_rng(0)
-    for scenario in {**FAMILIAR, **SHIFTED}.values():
+    for scenario in {**FAMILIAR, **BETWEEN, **SHIFTED}.values():
         cost = scenario.deployment.cost
         for _ in range(50):
             chunk, behind, decodes, context = (int(rng.integers(1, top)) for top in (1000, 90_000, 100, 10**6))

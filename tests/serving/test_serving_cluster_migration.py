@@ -145,6 +145,28 @@ def test_those_that_wait_move_at_once_and_keep_their_places() -> None:
     assert len(outcome.ids) == len(requests)
 
 
+def test_a_preempted_request_stays_ahead_of_those_handed_over() -> None:
+    """1 is preempted by 0, and 3, which came before it and waits elsewhere, is handed over to its instance."""
+    order: list[list[int]] = []
+
+    def change(now: float, cluster: Cluster) -> Changes:
+        first, second = cluster.nodes
+        if 1 in first.engine.waiting and 3 in second.engine.waiting:
+            return Changes([Move(3, 1, 0)])
+        order.append([each for each in first.engine.waiting if {1, 3} <= set(first.engine.waiting)])
+        return Changes()
+
+    requests = [Request(0, 0.0, 20, 50), Request(1, 10 * UNIT, 20, 50), Request(2, 0.0, 20, 50)]
+    early = Request(3, 5 * UNIT, 70, 5)
+    arrivals = sorted([*requests, early], key=lambda request: request.arrival)
+    cluster = Cluster(
+        setting(even(kv_blocks=20), 2), Scripted(lambda request: 0 if request.id in (0, 1) else 1, change)
+    )
+    outcome = cluster.run(arrivals)
+    assert [1, 3] in order and [3, 1] not in order
+    assert outcome.handed_over == 1 and outcome.preemptions.sum() > 0
+
+
 def test_one_at_a_time_from_and_to_an_instance() -> None:
     """Three leave one instance for two others: the second begins when the first has arrived."""
     deployment = even(kv_blocks=2000)

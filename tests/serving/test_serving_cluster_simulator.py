@@ -109,6 +109,16 @@ def test_littles_law() -> None:
     assert np.mean(present) == pytest.approx(outcome.e2e.sum() / outcome.end, rel=0.01)
 
 
+def test_energy_is_of_computing_and_of_standing_idle() -> None:
+    """One request, prompt and two decodes: three iterations at one of two instances, whose toy power is known."""
+    cluster = Cluster(setting(even(), 2), RoundRobin())
+    outcome = cluster.run([Request(0, 0.25, 10, 3)])
+    prefill = float(outcome.ttft[0])
+    decodes = float(outcome.e2e[0]) - prefill
+    joules = 100.0 * prefill + 101.0 * decodes + 20.0 * (2 * outcome.end - prefill - decodes)
+    assert outcome.joules_per_token == pytest.approx(joules / 13)
+
+
 # Instances that start and stop
 
 

@@ -140,8 +140,10 @@ def usage(serving: AgentServing) -> dict[str, float]:
     jobs, recorder = list(serving.jobs.values()), serving.recorder
     calls = [turn for job in jobs for turn in job.session.turns]
     prompts = sum(turn.prompt_tokens for turn in calls)
-    needed = sum(turn.new_tokens + turn.output_tokens for turn in calls)
+    answers = sum(turn.output_tokens for turn in calls)
+    needed = sum(turn.new_tokens for turn in calls) + answers
     span = serving.instance.clock - jobs[0].session.arrival
+    idle_joules = serving.instance.deployment.power.idle_watts * (span - recorder.busy)
     return {
         "hit_rate": float(recorder.columns()["cached_tokens"].sum()) / prompts,
         "recomputed_tokens": float(max(0, recorder.computed_tokens - needed)),
@@ -153,4 +155,5 @@ def usage(serving: AgentServing) -> dict[str, float]:
         "waited_per_turn_s": sum(job.waited for job in jobs) / len(calls),
         "turns_per_s": len(calls) / span,
         "busy": recorder.busy / span,
+        "energy_with_idle_joules_per_token": (recorder.joules + idle_joules) / (prompts + answers),
     }

@@ -1,7 +1,8 @@
 """The sessions that policies are scored on, by regime and split.
 
 A regime is a kind of agent on a deployment whose KV cache holds fewer sessions than are open; its seeds are its
-instances. Train and validation use fixed seeds; test draws its seeds from the salt, and adds regimes that train lacks.
+instances. Train and validation use fixed seeds, test draws its seeds from the salt; validation and test each add
+regimes that no other split shows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from evaluators.serving.traffic.agent_profiles import CODING, MINI_SWE, TEAM
 from evaluators.serving.traffic.agents import AgentProfile, AgentSession, generate
 from evaluators.serving.traffic.lengths import Lognormal
 
-INSTANCES = Instances(train=1, validation=3, test=3)
+INSTANCES = Instances(train=1, validation=2, test=3)
+KEYS = 3  # of the kinds that are mixed: each draws from a seed of its own
 
 
 def _autonomous(profile: AgentProfile, longest: int, context: int) -> AgentProfile:
@@ -39,6 +41,7 @@ def _autonomous(profile: AgentProfile, longest: int, context: int) -> AgentProfi
 
 
 PROFILES = {
+    "attended": replace(CODING, turns=Lognormal(20, 0.5, high=40), context_limit=128_000),  # with a user's turns
     "coding": _autonomous(CODING, 90, 128_000),
     "mini-swe": MINI_SWE,
     "team": TEAM,
@@ -78,7 +81,7 @@ class Scenario:
             for session in generate(
                 PROFILES[agent],
                 self.rate * share,
-                self.seed * len(PROFILES) + PROFILES[agent].key,
+                self.seed * KEYS + PROFILES[agent].key,
                 count=round(self.sessions * share),
             )
         ]
@@ -91,7 +94,7 @@ def _deployment(model: str, gpu: str, gpus: int) -> Deployment:
     return deployment(model, gpu, gpus)
 
 
-_CODING, _MINI_SWE, _TEAM = {"coding": 1.0}, {"mini-swe": 1.0}, {"team": 1.0}
+_CODING, _MINI_SWE, _TEAM, _ATTENDED = {"coding": 1.0}, {"mini-swe": 1.0}, {"team": 1.0}, {"attended": 1.0}
 _MIXED = {"coding": 0.3, "mini-swe": 0.7}
 
 # Loads at which the sessions that are open at a time have several times the KV that fits.
@@ -101,6 +104,10 @@ FAMILIAR: dict[str, Scenario] = {
     "coding-70b-h100": Scenario(_CODING, "Llama-3.1-70B", "H100", 4, 0.1, 28),
     "coding-8b-h100": Scenario(_CODING, "Llama-3.1-8B", "H100", 1, 0.15, 28),
     "coding-32b-h100-host": Scenario(_CODING, "Qwen3-32B", "H100", 2, 0.04, 20, 16_000),
+}
+BETWEEN: dict[str, Scenario] = {
+    "attended-70b-h100": Scenario(_ATTENDED, "Llama-3.1-70B", "H100", 4, 0.3, 70),
+    "mini-swe-32b-h100": Scenario(_MINI_SWE, "Qwen3-32B", "H100", 2, 1.5, 90),
 }
 SHIFTED: dict[str, Scenario] = {
     "mini-swe-8b-a100-host": Scenario(_MINI_SWE, "Llama-3.1-8B", "A100", 1, 2.0, 90, 16_000),
@@ -112,8 +119,8 @@ SHIFTED: dict[str, Scenario] = {
 
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
-    """Train and validation show the familiar regimes; test shows all."""
-    return list_generated("agents", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES)
+    """See `list_generated`."""
+    return list_generated("agents", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
 
 
 def _parameters(scenario: Scenario, seed: int) -> Mapping[str, Any]:

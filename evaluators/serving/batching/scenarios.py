@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from evaluators.serving.cost.deployment import Deployment, Limits, deployment
 from evaluators.serving.request import Request
 from evaluators.serving.slo.promises import RELAXED, STRICT, promised
 from evaluators.serving.traffic import azure, burstgpt, servegen
 from evaluators.serving.traffic.lengths import Lognormal
+from evaluators.serving.traffic.offline import Batch
 from evaluators.serving.traffic.predictions import with_lognormal_error
 from evaluators.serving.traffic.sarathi import CHAT, PAPERS
 from evaluators.serving.traffic.sessions import SessionProfile
@@ -32,6 +33,11 @@ TURNS = SessionProfile(
     gap_sigma=1.06,
     longest=16_000,
 )
+
+# A batch job: short answers to questions about documents, some questions each, with so much time that it may wait for a
+# gap in what people wait for.
+QUESTIONS = Batch("questions", 10, Lognormal(2000, 0.5, high=6000), Lognormal(50, 0.5), Lognormal(100, 0.5, high=400))
+OFFLINE = 20 * RELAXED
 
 Draw = Callable[[float, int], Iterator[Request]]  # rate, seed
 
@@ -76,10 +82,23 @@ def _tenants(interactive: Traffic, batch: Traffic, share: float) -> Draw:
     return draw
 
 
+def _background(count: int) -> Draw:
+    """Conversations of tenant 0, and of tenant 1 so many questions about shared documents, all there at the start."""
+
+    def draw(rate: float, seed: int) -> Iterator[Request]:
+        batch = [replace(request, tenant=1, priority=1) for request in QUESTIONS.requests(count, seed)]
+        merged = chain(batch, azure.CONVERSATION.requests(rate, seed))
+        return (replace(request, id=place) for place, request in enumerate(merged))
+
+    return draw
+
+
 KINDS: dict[str, Kind] = {
     "conversation": Kind(azure.CONVERSATION.requests, 5.53),
     "conversation-predicted": Kind(azure.CONVERSATION.requests, 5.53, prediction=0.6),
     "code": Kind(azure.CODE.requests, 2.57),
+    "code-relaxed": Kind(azure.CODE.requests, 2.57, (RELAXED,)),
+    "background": Kind(_background(60), 5.53, (STRICT, OFFLINE), cached=True),
     "burstgpt": Kind(burstgpt.BURSTGPT.requests, 1.0, prediction=0.6),
     "clients": Kind(servegen.LARGE.requests, 20.0, (RELAXED, STRICT)),
     "small-clients": Kind(servegen.MID.requests, 20.0, (STRICT,), prediction=0.6),

@@ -2,7 +2,7 @@
 
 A regime is a scenario; an instance of it is a seed, which draws the requests and the exact load of each level. The
 levels of an instance serve the same requests, faster and faster, and make one cluster. Train and validation use fixed
-seeds; test draws its seeds from the salt, and adds regimes that train never shows.
+seeds, test draws its seeds from the salt; validation and test each add regimes that no other split shows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 from evaluators.serving.batching.scenarios import Scenario
 
-INSTANCES = Instances(train=1, validation=3, test=3)  # of each regime
+INSTANCES = Instances(train=1, validation=2, test=3)  # of each regime
 
 MEDIUM = ((0.55, 0.65), (0.75, 0.85), (0.95, 1.05))
 LOW = ((0.1, 0.2), (0.25, 0.35), (0.4, 0.5))  # where bursts alone are more than the engine can do in time
@@ -31,6 +31,10 @@ FAMILIAR: dict[str, Scenario] = {
     "tenants-32b-2h100": Scenario("two-tenants", "Qwen3-32B", "H100", 2, HIGH),
     "turns-8b-a100": Scenario("turns", "Llama-3.1-8B", "A100", 1, MEDIUM),
 }
+BETWEEN: dict[str, Scenario] = {
+    "background-8b-a100": Scenario("background", "Llama-3.1-8B", "A100", 1, MEDIUM),
+    "code-70b-4h100": Scenario("code-relaxed", "Llama-3.1-70B", "H100", 4, HIGH),
+}
 SHIFTED: dict[str, Scenario] = {
     "clients-8b-h100": Scenario("clients", "Llama-3.1-8B", "H100", 1, LOW),
     "small-clients-7b-a10": Scenario("small-clients", "LLaMA-7B", "A10", 1, MEDIUM, most_tokens=2048),
@@ -41,8 +45,8 @@ SHIFTED: dict[str, Scenario] = {
 
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
-    """Train and validation show the familiar regimes; test shows all."""
-    instances = list_generated("serving_batching", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES)
+    """See `list_generated`."""
+    instances = list_generated("serving_batching", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
     return [level for instance in instances for level in _levels(instance)]
 
 

@@ -71,12 +71,11 @@ class Migrator:
         return True
 
     def _hand_over(self, request: int, source: Node, target: Node, now: float) -> None:
-        """A request that waits holds no KV. It keeps its place in the order of arrival."""
+        """A request that waits holds no KV. It keeps its place: the preempted ahead, then in the order of arrival."""
         sequence = source.engine.waiting.pop(request)
         target.engine.enqueue(sequence, now)
-        later = [each.id for each in target.engine.waiting.values() if each.request.arrival > sequence.request.arrival]
-        for identity in later:
-            target.engine.waiting.move_to_end(identity)
+        for each in [each for each in target.engine.waiting.values() if _place(each) > _place(sequence)]:
+            target.engine.waiting.move_to_end(each.id)
         source.touched = target.touched = now
         self.handed += 1
 
@@ -150,3 +149,8 @@ class _Transfer(NamedTuple):
         """Whether the sequence ended at the source, or lost its KV there."""
         decoding = self.source.engine.decoding.members
         return decoding.get(self.sequence.id) is not self.sequence or self.sequence.preemptions > self.preemptions
+
+
+def _place(sequence: Sequence) -> tuple[bool, float]:
+    """In the line of an engine."""
+    return not sequence.preemptions, sequence.request.arrival

@@ -28,6 +28,7 @@ class Outcome:
         cached_share: Of all prompt tokens, those that a prefix cache had.
         end: When the last request was finished.
         instance_seconds: In which instances were not stopped, summed, until then.
+        joules_per_token: Of prompts and answers together; what the instances draw while they compute and while not.
         fragmentation: Mean over the ticks; see `fragmented_share`.
         migrations: Of decoding requests; `handed_over` of waiting ones; `aborted`.
         downtime: Mean seconds of a migration in which the request did not run; 0 without migrations.
@@ -40,6 +41,7 @@ class Outcome:
     cached_share: float
     end: float
     instance_seconds: float
+    joules_per_token: float
     fragmentation: float
     migrations: int
     handed_over: int
@@ -51,6 +53,8 @@ def outcome_of(recorder: Recorder, nodes: Sequence[Node], migrator: Migrator, fr
     """Everything that was kept; at least one request must be finished."""
     columns = recorder.columns()
     end = float(columns["finished_at"].max())
+    instance_seconds = sum(node.seconds_until(end) for node in nodes)
+    idle = nodes[0].engine.deployment.power.idle_watts * (instance_seconds - recorder.busy)
     return Outcome(
         ids=columns["id"].astype(np.int64),
         ttft=np.asarray(columns["first_token_at"] - columns["arrival"], dtype=np.float64),
@@ -58,7 +62,8 @@ def outcome_of(recorder: Recorder, nodes: Sequence[Node], migrator: Migrator, fr
         preemptions=columns["preemptions"].astype(np.int64),
         cached_share=float(columns["cached_tokens"].sum() / columns["prompt_tokens"].sum()),
         end=end,
-        instance_seconds=sum(node.seconds_until(end) for node in nodes),
+        instance_seconds=instance_seconds,
+        joules_per_token=float((recorder.joules + idle) / (columns["prompt_tokens"] + columns["output_tokens"]).sum()),
         fragmentation=float(np.mean(fragmented)) if fragmented else 0.0,
         migrations=migrator.completed,
         handed_over=migrator.handed,

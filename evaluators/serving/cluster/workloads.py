@@ -1,7 +1,7 @@
 """The streams of requests that policies are scored on, by regime and split.
 
 A regime is a deployment, a kind of traffic and a rate; its seeds are its instances. Train and validation use fixed
-seeds; test draws its seeds from the salt, and adds regimes that train never shows.
+seeds, test draws its seeds from the salt; validation and test each add regimes that no other split shows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from evaluators.serving.traffic.modulation import Profile
 from evaluators.serving.traffic.sessions import SessionProfile
 from evaluators.serving.traffic.stream import Traffic
 
-INSTANCES = Instances()  # of each regime: one in train, four in validation, three in test
+INSTANCES = Instances(train=1, validation=3, test=3)  # of each regime
 TICK = 0.5  # seconds between two calls of `rebalance`
 
 # Llumnix's cluster (section 6.1): four A10 share a network of 64 Gb/s; a migration's downtime is 20 to 30 ms, of which
@@ -69,6 +69,7 @@ SOURCES: dict[str, Source] = {
     "S-S bursty": Traffic("S-S", SHORT, SHORT, Gamma(4.0)),
     "M-M bursty": Traffic("M-M", MEDIUM, MEDIUM, Gamma(4.0)),
     "L-L bursty": Traffic("L-L", LONG, LONG, Gamma(2.0)),
+    "M-L": Traffic("M-L", MEDIUM, LONG),
     "S-L": Traffic("S-L", SHORT, LONG),
     "L-S": Traffic("L-S", LONG, SHORT),
     "M-M morning": Traffic("M-M morning", MEDIUM, MEDIUM, modulation=MORNING),
@@ -154,6 +155,10 @@ FAMILIAR: dict[str, Scenario] = {
     "documents-4xA100": _on_a100(Scenario("documents", 12.0, 1000, 4, 4, prefix_cache=True)),
     "conversation-6xA100": _on_a100(Scenario("conversation", 42.0, 1200, 6, 6)),
 }
+BETWEEN: dict[str, Scenario] = {
+    "burstgpt-scaling-6xA100": _on_a100(Scenario("burstgpt", 25.0, 1500, 6, 5)),
+    "medium-to-long-10xA10": Scenario("M-L", 3.2, 800, 10, 10),
+}
 SHIFTED: dict[str, Scenario] = {
     "short-to-long-8xA10": Scenario("S-L", 2.1, 600, 8, 8),
     "long-to-short-16xA10": Scenario("L-S", 18.0, 1200, 16, 16),
@@ -164,8 +169,8 @@ SHIFTED: dict[str, Scenario] = {
 
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
-    """Train and validation show the familiar regimes; test shows all."""
-    return list_generated("serving_cluster", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES)
+    """See `list_generated`."""
+    return list_generated("serving_cluster", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
 
 
 def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:

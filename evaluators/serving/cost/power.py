@@ -18,7 +18,10 @@ FULL_TOKENS = 2048
 
 
 class PowerDraw(Protocol):
-    """What an instance draws."""
+    """What an instance draws; `idle_watts` of all its GPUs while nothing runs."""
+
+    @property
+    def idle_watts(self) -> float: ...
 
     def watts(self, batch: Batch) -> float:
         """Of all its GPUs, while such a batch runs."""

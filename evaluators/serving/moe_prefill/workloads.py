@@ -1,8 +1,8 @@
 """The traffic that policies are scored on, by regime and split.
 
 A regime is a mixture of experts on GPUs, a kind of prompts, SLOs and a range of loads: within a workload the rate of
-arrivals rises evenly from the low to the high end. Train and validation use fixed seeds; test draws its seeds from the
-salt, and adds regimes that train never shows.
+arrivals rises evenly from the low to the high end. Train and validation use fixed seeds, test draws its seeds from the
+salt; validation and test each add regimes that no other split shows.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from evaluators.serving.cost.deployment import Deployment, Limits, deployment
 from evaluators.serving.request import Request
 from evaluators.serving.traffic.arrivals import POISSON, Gamma, Gaps
 from evaluators.serving.traffic.azure import CODE, CONVERSATION
+from evaluators.serving.traffic.burstgpt import BURSTGPT
 from evaluators.serving.traffic.modulation import Profile
 from evaluators.serving.traffic.sarathi import CHAT, PAPERS
 from evaluators.serving.traffic.stream import Traffic
 
-INSTANCES = Instances(train=2)
+INSTANCES = Instances(train=2, validation=3, test=3)
 LIMITS = Limits(max_batch_tokens=16_384, max_sequences=256)
 STEPS = 16  # in which the rate rises
 
-LENGTHS = {traffic.name: (traffic.prompts, traffic.answers) for traffic in (CHAT, PAPERS, CONVERSATION, CODE)}
+LENGTHS = {traffic.name: (traffic.prompts, traffic.answers) for traffic in (CHAT, PAPERS, CONVERSATION, CODE, BURSTGPT)}
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ FAMILIAR: dict[str, Scenario] = {
     "mixtral-a100-chat": Scenario(*_MIXTRAL_A100, CHAT.name, 1.0, 3.0, ttft_slo=2.0, tbt_slo=0.2),
     "qwen-h100-code-bursty": Scenario(*_QWEN_H100, CODE.name, 4.0, 12.0, ttft_slo=1.0, tbt_slo=0.05, burstiness=3.0),
 }
+BETWEEN: dict[str, Scenario] = {
+    "qwen-a100-burstgpt": Scenario(*_QWEN_A100, BURSTGPT.name, 6.0, 20.0, ttft_slo=1.0, tbt_slo=0.07, burstiness=1.4),
+    "mixtral-h100-conversation": Scenario(*_MIXTRAL_H100, CONVERSATION.name, 8.0, 24.0, ttft_slo=1.0, tbt_slo=0.1),
+}
 SHIFTED: dict[str, Scenario] = {
     "qwen-h100-papers-loose": Scenario(*_QWEN_H100, PAPERS.name, 1.0, 3.5, ttft_slo=5.0, tbt_slo=0.1),
     "qwen-h100-conversation-bursty": Scenario(
@@ -80,8 +85,8 @@ SHIFTED: dict[str, Scenario] = {
 
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
-    """Train and validation show the familiar regimes; test shows all."""
-    return list_generated("moe_prefill", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES)
+    """See `list_generated`."""
+    return list_generated("moe_prefill", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
 
 
 def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:
