@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from support.cli import ROOT
 from adrs.errors import InputError
 from adrs.evaluation.protocol import SPLITS
 from adrs.testing.direct import DirectPolicy
-from evaluators.serving import ServingBatching, ServingMoePrefill
+from evaluators.serving import ServingBatching, ServingCluster, ServingMoePrefill
 from evaluators.serving.batching import recorded as batching
+from evaluators.serving.cluster import recorded as cluster
 from evaluators.serving.cost.builtin import table_path
 from evaluators.serving.cost.deployment import deployment
 from evaluators.serving.engine.capacity import throughput
@@ -27,9 +29,9 @@ from evaluators.serving.request import Request
 from evaluators.serving.slo.promises import RELAXED, STRICT, promised
 from evaluators.serving.traffic.loaders import load
 
-QWEN = "Qwen3-30B-A3B"
-ENGINE = deployment("Llama-3.1-8B", "H100")
-EVALUATOR = {"batching": ServingBatching, "moe_prefill": ServingMoePrefill}
+LLAMA, QWEN = "Llama-3.1-8B", "Qwen3-30B-A3B"
+ENGINE = deployment(LLAMA, "H100")
+EVALUATOR = {"batching": ServingBatching, "moe_prefill": ServingMoePrefill, "cluster": ServingCluster}
 EVALUATORS = list(EVALUATOR.values())
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 BURSTGPT = "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
@@ -42,6 +44,20 @@ def trace(tmp_path: Path) -> Path:
     rows = [f"2024-01-01 00:{i // 60:02}:{i % 60:02}.5,{100 + 7 * i % 400},{5 + i % 30}" for i in range(400)]
     path.write_text(AZURE + "\n".join(rows) + "\n")
     return path
+
+
+@pytest.fixture
+def conversations(tmp_path: Path) -> Path:
+    """Seven users in turn, each with a document of 6 blocks of 512 tokens that grows by one with every question."""
+    path = tmp_path / "mooncake.jsonl"
+    path.write_text("\n".join(_question(i, user=i % 7, blocks=6 + i // 7) for i in range(126)) + "\n")
+    return path
+
+
+def _question(place: int, user: int, blocks: int) -> str:
+    hashes = [100 * user + block for block in range(blocks)]
+    fields = {"timestamp": 400 * place, "input_length": 512 * blocks, "output_length": 20, "hash_ids": hashes}
+    return json.dumps(fields)
 
 
 def policy(problem: str, name: str, monkeypatch: pytest.MonkeyPatch) -> DirectPolicy:
@@ -107,20 +123,29 @@ def test_other_contents_under_the_same_name_are_other_workloads(trace: Path) -> 
 # What serves them
 
 
-@pytest.mark.parametrize(("recorded", "model"), [(batching.Recorded, "Llama-3.1-8B"), (moe_prefill.Recorded, QWEN)])
-def test_a_measured_profile_serves(trace: Path, tmp_path: Path, recorded: Any, model: str) -> None:
+@pytest.mark.parametrize(("problem", "model"), [(batching, LLAMA), (moe_prefill, QWEN), (cluster, LLAMA)])
+def test_a_measured_profile_serves(trace: Path, tmp_path: Path, problem: Any, model: str) -> None:
     """A table of one H100, and all its times doubled, on a GPU that has none: half the rate, twice the SLOs."""
     table = table_path(model, "H100", 1).read_text()
     for name, factor in (("same", 1.0), ("slow", 2.0)):
         (tmp_path / name).write_text(times(factor, table))
+    options = {"file": str(trace), "requests": 20}
     same, slow = (
-        recorded.from_options({"file": str(trace), "requests": 20}, {"gpu": "H200", "profile": str(tmp_path / name)})
+        problem.Recorded.from_options(options, {"gpu": "H200", "profile": str(tmp_path / name)})
         for name in ("same", "slow")
     )
-    one, other = (each.case(each.workloads("train")[0].parameters).requests for each in (same, slow))
+    one, other = (requests_of(each, each.workloads("train")[0].parameters) for each in (same, slow))
     assert other[-1].arrival == pytest.approx(2 * one[-1].arrival)
     assert (other[5].ttft_slo, other[5].tbt_slo) == pytest.approx((2 * one[5].ttft_slo, 2 * one[5].tbt_slo))
     assert {each.hash for each in same.workloads("train")}.isdisjoint(each.hash for each in slow.workloads("train"))
+
+
+def requests_of(recorded: Any, parameters: Mapping[str, Any]) -> Sequence[Request]:
+    """Those of a workload; none of a cluster have SLOs."""
+    if isinstance(recorded, cluster.Recorded):
+        return recorded.cluster(parameters)[1]
+    requests: Sequence[Request] = recorded.case(parameters).requests
+    return requests
 
 
 def times(factor: float, table: str) -> str:
@@ -136,6 +161,44 @@ def test_a_load_is_a_share_of_what_the_engine_gets_through(trace: Path, load: fl
     requests = recorded.case(recorded.workloads("train")[2].parameters).requests
     most = throughput(recorded.trace.streams[2], recorded.deployment, cached=False)
     assert len(requests) / requests[-1].arrival == pytest.approx(load * most)
+
+
+@pytest.mark.parametrize("ready", [1, 3])
+def test_a_cluster_is_loaded_by_its_instances_that_are_ready(trace: Path, ready: int) -> None:
+    options = {"gpu": "A100", "instances": 3, "ready": ready}
+    recorded = cluster.Recorded.from_options({"file": str(trace), "requests": 20, "loads": [0.6]}, options)
+    setting, requests = recorded.cluster(recorded.workloads("train")[2].parameters)
+    assert (setting.instances, setting.ready, setting.prefix_cache) == (3, ready, False)
+    most = throughput(recorded.trace.streams[2], setting.deployment, cached=False)
+    assert len(requests) / requests[-1].arrival == pytest.approx(0.6 * ready * most)
+
+
+def test_all_instances_are_ready_unless_the_options_say_less(trace: Path) -> None:
+    given = {"file": str(trace), "requests": 20}
+    for options, expected in (({}, (4, 4)), ({"instances": 2}, (2, 2)), ({"ready": 3}, (4, 3))):
+        setting = cluster.Recorded.from_options(given, options).setting
+        assert (setting.instances, setting.ready) == expected
+
+
+def test_block_hashes_give_instances_prefix_caches(conversations: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a user's questions to where the document is, computes less."""
+    evaluator = ServingCluster({"file": str(conversations), "requests": 42, "loads": [0.5]}, {"gpu": "A100"})
+    workload = evaluator.workloads("test", 0)[0]
+    limits = evaluator.bound(workload)
+    aware, robin = (
+        evaluator.run(workload, policy("cluster", name, monkeypatch)) for name in ("cache_aware", "round_robin")
+    )
+    assert aware["cached_share"] > 2 * robin["cached_share"] > 0
+    assert robin["gap_closed"] == pytest.approx(0.0) and robin["gap_closed"] < aware["gap_closed"]
+    for metrics in (aware, robin):
+        assert metrics["gap_closed"] <= limits["gap_closed"] <= 1
+        assert all(metrics[key] >= limits[key] for key in ("ttft_tail_s", "e2e_tail_s", "instance_s"))
+
+
+def test_without_hashes_there_is_no_prefix_cache(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluator = ServingCluster({"file": str(trace), "requests": 40, "loads": [0.9]}, {"instances": 3, "ready": 1})
+    metrics = evaluator.run(evaluator.workloads("test", 0)[0], policy("cluster", "linear_score", monkeypatch))
+    assert metrics["cached_share"] == 0.0
 
 
 # What is promised
@@ -232,6 +295,24 @@ def test_promises_are_strict_or_relaxed(trace: Path, evaluator: Callable[..., An
             evaluator({"file": str(trace), "slo": slo})
 
 
+@pytest.mark.parametrize(
+    ("trace_options", "options", "message"),
+    [
+        ({"slo": "strict"}, {}, "options.trace.slo: unknown key; expected file, requests, loads, start"),
+        ({}, {"instances": 0}, "options.deployment.instances: expected a whole number from 1 to 256, got 0"),
+        ({}, {"instances": "4"}, "options.deployment.instances: expected a whole number from 1 to 256, got '4'"),
+        ({}, {"ready": 5}, "options.deployment.ready: expected a whole number from 1 to 4, got 5"),
+        ({}, {"instances": 2, "ready": 0}, "options.deployment.ready: expected a whole number from 1 to 2, got 0"),
+        ({}, {"node": 1}, "options.deployment.node: unknown key; expected model, gpu, gpus, profile, instances, ready"),
+    ],
+)
+def test_what_a_cluster_refuses(
+    trace: Path, trace_options: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        ServingCluster({"file": str(trace), "requests": 20} | trace_options, options)
+
+
 def test_a_dense_model_has_no_experts_to_read(trace: Path) -> None:
     message = (
         r"^options.deployment.model: expected a mixture of experts \(Qwen3-30B-A3B or Mixtral-8x7B\), got the dense"
@@ -243,12 +324,20 @@ def test_a_dense_model_has_no_experts_to_read(trace: Path) -> None:
 # Recorded traffic
 
 
-@pytest.mark.parametrize(("problem", "name"), [("batching", "vllm_v1"), ("moe_prefill", "chunked")])
-def test_the_recorded_hour(problem: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("problem", "name", "metric"),
+    [
+        ("batching", "vllm_v1", "slo_attainment"),
+        ("moe_prefill", "chunked", "slo_attainment"),
+        ("cluster", "round_robin", "gap_closed"),
+    ],
+)
+def test_the_recorded_hour(problem: str, name: str, metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(os.environ.get("ADRS_SHARED_DATA", ROOT.parent / "shared" / "data")) / "azure_llm_2023"
     if not folder.is_dir():
         pytest.skip(f"no recorded traffic at {folder}; set ADRS_SHARED_DATA")
     monkeypatch.setenv("ADRS_DATA", str(folder))
     evaluator = EVALUATOR[problem]({"file": "data:azure-llm-2023-conv", "count": 600, "requests": 100, "loads": [0.7]})
     workload = evaluator.workloads("train", 0)[0]
-    assert 0.2 < evaluator.run(workload, policy(problem, name, monkeypatch))["slo_attainment"] <= 1
+    score = evaluator.run(workload, policy(problem, name, monkeypatch))[metric]
+    assert score == 0 if problem == "cluster" else 0.2 < score <= 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,14 @@ from adrs.evaluation.protocol import Metrics, Policy, Split, Workload, WrongAnsw
 from evaluators.serving.cluster.bound import bounds
 from evaluators.serving.cluster.dispatcher import PolicyDispatcher
 from evaluators.serving.cluster.outcome import Floats, Outcome
+from evaluators.serving.cluster.recorded import Recorded
 from evaluators.serving.cluster.round_robin import RoundRobin
 from evaluators.serving.cluster.score import PRIORITY_WEIGHT, Losses, Scale
 from evaluators.serving.cluster.simulator import Cluster, Dispatcher, Setting
 from evaluators.serving.cluster.workloads import Scenario, list_workloads
 from evaluators.serving.engine.metrics import distribution
 from evaluators.serving.engine.step import Refused
+from evaluators.serving.recorded.options import recorded_by
 from evaluators.serving.request import Request
 
 PATIENCE = 4.0  # times what a single instance would need for one request after the other
@@ -35,9 +38,8 @@ class Case:
     latest: float
 
     @classmethod
-    def of(cls, scenario: Scenario) -> Case:
-        """Built from a scenario: its requests, their bounds, and a run with round-robin on all instances."""
-        setting, requests = scenario.setting(), scenario.stream()
+    def of(cls, setting: Setting, requests: Sequence[Request]) -> Case:
+        """With the bounds of the requests, and a run with round-robin on the instances that are ready."""
         limits = bounds(setting.deployment, requests, setting.prefix_cache)
         weights = np.array([PRIORITY_WEIGHT if request.priority else 1.0 for request in requests])
         reference = Cluster(setting, RoundRobin()).run(requests)
@@ -52,16 +54,25 @@ class Case:
 
 
 class ServingCluster:
-    """Policies that route requests to instances, migrate them, and start and stop instances."""
+    """Policies that route requests to instances, migrate them, and start and stop instances.
+
+    Args:
+        trace: Score on a recorded trace instead of generated streams; see `evaluators.serving.cluster.recorded`.
+        deployment: What serves the trace; see there.
+
+    Raises:
+        InputError: a trace or a deployment that cannot be used.
+    """
 
     interface = Interface.from_file(Path(__file__).with_name("interface.py"))
 
-    def __init__(self) -> None:
+    def __init__(self, trace: dict[str, Any] | None = None, deployment: dict[str, Any] | None = None) -> None:
+        self._recorded = recorded_by(Recorded.from_options, trace, deployment)
         self._cases: dict[str, Case] = {}
 
     def workloads(self, split: Split, salt: int) -> Sequence[Workload]:
-        """See `workloads`."""
-        return list_workloads(split, salt)
+        """See `workloads`; of a recorded trace, its streams reserved for the split."""
+        return list_workloads(split, salt) if self._recorded is None else self._recorded.workloads(split)
 
     def run(self, workload: Workload, policy: Policy) -> Metrics:
         """Serve the stream with the policy's decisions.
@@ -108,5 +119,11 @@ class ServingCluster:
     def _case(self, workload: Workload) -> Case:
         """Built once a process: candidates after candidates are scored on the same streams."""
         if workload.hash not in self._cases:
-            self._cases[workload.hash] = Case.of(Scenario(**workload.parameters))
+            self._cases[workload.hash] = Case.of(*self._made(workload.parameters))
         return self._cases[workload.hash]
+
+    def _made(self, parameters: Mapping[str, Any]) -> tuple[Setting, Sequence[Request]]:
+        if self._recorded is not None:
+            return self._recorded.cluster(parameters)
+        scenario = Scenario(**parameters)
+        return scenario.setting(), scenario.stream()

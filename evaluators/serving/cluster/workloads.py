@@ -108,15 +108,7 @@ class Scenario:
     def setting(self) -> Setting:
         """The cluster."""
         model = _deployment(self.model, self.gpu, self.gpus, self.memory_share)
-        return Setting(
-            deployment=model,
-            instances=self.instances,
-            ready=self.ready,
-            load_seconds=model.weight_bytes / self.gpus / LOAD_BYTES_PER_SECOND,
-            network=A10_NETWORK if self.gpu == "A10" else A100_NETWORK,
-            tick=TICK,
-            prefix_cache=self.prefix_cache,
-        )
+        return setting_of(model, self.gpu, self.instances, self.ready, self.prefix_cache)
 
     def stream(self) -> list[Request]:
         """Its requests in order of arrival, none larger than an instance's KV cache."""
@@ -127,6 +119,19 @@ class Scenario:
         return [
             replace(_cut(each, room), priority=int(high)) for each, high in zip(drawn, urgent.tolist(), strict=True)
         ]
+
+
+def setting_of(on: Deployment, gpu: str, instances: int, ready: int, prefix_cache: bool = False) -> Setting:
+    """A cluster of such instances, with the times of loading and migrating that go with the GPU."""
+    return Setting(
+        deployment=on,
+        instances=instances,
+        ready=ready,
+        load_seconds=on.weight_bytes / on.gpus / LOAD_BYTES_PER_SECOND,
+        network=A10_NETWORK if gpu == "A10" else A100_NETWORK,
+        tick=TICK,
+        prefix_cache=prefix_cache,
+    )
 
 
 def _cut(request: Request, room: int) -> Request:

@@ -41,16 +41,17 @@ class Trace:
     digest: str
 
     @classmethod
-    def from_options(cls, given: Mapping[str, Any], on: Deployment) -> Trace:
+    def from_options(cls, given: Mapping[str, Any], on: Deployment, requests: int = DEFAULT_REQUESTS) -> Trace:
         """Check the values and read the file; requests that do not fit into the KV cache are left out.
 
         Args:
             given: With keys as in `check_trace_keys`.
+            requests: Of a stream, where the options do not say.
 
         Raises:
             InputError: wrong values, a file that cannot be used, or one that is too short.
         """
-        count = whole(f"{WHERE}.requests", given.get("requests", DEFAULT_REQUESTS), FEWEST_REQUESTS)
+        count = whole(f"{WHERE}.requests", given.get("requests", requests), FEWEST_REQUESTS)
         loads = _loads(given.get("loads", DEFAULT_LOADS))
         chosen = {name: value for name, value in given.items() if name in SELECTION}
         streams = _cut(load_options(chosen, WHERE), count, on)
