@@ -215,7 +215,10 @@ def main() -> None:
     for trace, (_, rate, _) in TRACES.items():
         table(trace, rate)
     print("At equal pressure:")
-    table("M-M", matched_rate())
+    rate = matched_rate()
+    table("M-M", rate)
+    print("Below it, where not all instances are full:")
+    table("M-M", GRID[max(0, GRID.index(rate) - 2)])
 
 
 if __name__ == "__main__":
