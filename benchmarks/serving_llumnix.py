@@ -68,6 +68,7 @@ TRACES = {  # lengths, rate in the middle of the artifact's, migration threshold
 }
 PREEMPTED = 0.08  # of the requests, with INFaaS++: what the paper observed
 GRID = (7.7, 8.5, 9.3, 10.1, 10.9, 11.7)  # requests/s on M-M, among which the one nearest to that is found
+BELOW = 2  # steps of that grid
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def main() -> None:
     rate = matched_rate()
     table("M-M", rate)
     print("Below it, where not all instances are full:")
-    table("M-M", GRID[max(0, GRID.index(rate) - 2)])
+    table("M-M", GRID[max(0, GRID.index(rate) - BELOW)])
 
 
 if __name__ == "__main__":

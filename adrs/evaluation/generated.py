@@ -35,16 +35,16 @@ def list_generated(
     shifted: Mapping[str, Regime],
     parameters: Callable[[Regime, int], Mapping[str, Any]],
     instances: Instances,
-    between: Mapping[str, Regime] | None = None,
+    validation_only: Mapping[str, Regime] | None = None,
 ) -> list[Workload]:
     """The workloads of a split in the order of the regimes; each is a cluster of its own.
 
     All splits show the familiar regimes, train and validation with fixed seeds, test with seeds drawn from the salt.
-    Validation adds those in `between`, so that what only fits train's kinds is not chosen; test adds the shifted ones,
-    which nothing before it shows. `domain` keeps the seeds of two domains apart, `parameters` makes a workload's of
-    regime and seed.
+    Validation adds some that it alone shows, so that what only fits train's kinds is not chosen; test adds the shifted
+    ones, which nothing before it shows. `domain` keeps the seeds of two domains apart, `parameters` makes a workload's
+    of regime and seed.
     """
-    regimes = {**familiar, **{"train": {}, "validation": between or {}, "test": shifted}[split]}
+    regimes = {**familiar, **{"train": {}, "validation": validation_only or {}, "test": shifted}[split]}
     return [
         Workload(f"{name}-{seed}", name, f"{name}-{seed}", parameters(regime, seed))
         for name, regime in regimes.items()

@@ -6,7 +6,7 @@ from adrs.evaluation.generated import Instances, list_generated
 from adrs.evaluation.protocol import Split, Workload
 
 FAMILIAR = {"calm": 1.0, "busy": 2.0}
-BETWEEN = {"ebb": 0.5}
+VALIDATION_ONLY = {"ebb": 0.5}
 SHIFTED = {"flood": 9.0}
 
 
@@ -14,7 +14,7 @@ def listed(split: Split, salt: int = 0, domain: str = "shop") -> list[Workload]:
     def parameters(load: float, seed: int) -> dict[str, float]:
         return {"load": load, "seed": seed}
 
-    return list_generated(domain, split, salt, FAMILIAR, SHIFTED, parameters, Instances(1, 4, 3), BETWEEN)
+    return list_generated(domain, split, salt, FAMILIAR, SHIFTED, parameters, Instances(1, 4, 3), VALIDATION_ONLY)
 
 
 def test_validation_and_test_each_add_regimes_of_their_own() -> None:

@@ -22,7 +22,7 @@ from evaluators.serving.batching import ServingBatching
 from evaluators.serving.batching.case import case_of
 from evaluators.serving.batching.interface import Engine, Prompt, Step
 from evaluators.serving.batching.scenarios import KINDS, stream
-from evaluators.serving.batching.workloads import BETWEEN, FAMILIAR, SHIFTED, scenario_of
+from evaluators.serving.batching.workloads import FAMILIAR, SHIFTED, VALIDATION_ONLY, scenario_of
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Limits, deployment
 from evaluators.serving.engine.capacity import at_load, throughput
@@ -136,7 +136,7 @@ def test_splits_differ_in_seeds_and_loads_and_test_in_traffic() -> None:
     hashes = [each.hash for split in SPLITS for each in lists[split]]
     assert len(set(hashes)) == len(hashes)
     assert {each.regime for each in lists["train"]} == set(FAMILIAR)
-    assert {each.regime for each in lists["validation"]} == {*FAMILIAR, *BETWEEN}
+    assert {each.regime for each in lists["validation"]} == {*FAMILIAR, *VALIDATION_ONLY}
     assert {each.regime for each in lists["test"]} == {*FAMILIAR, *SHIFTED}
     assert len({each.cluster for each in lists["test"]}) >= 24
     assert lists["test"] == evaluator.workloads("test", 5) != evaluator.workloads("test", 6)
@@ -152,7 +152,7 @@ def test_levels_of_an_instance_serve_the_same_requests_faster() -> None:
         assert replace(one, arrival=0.0) == replace(other, arrival=0.0)
 
 
-SCENARIOS = {**FAMILIAR, **BETWEEN, **SHIFTED}
+SCENARIOS = {**FAMILIAR, **VALIDATION_ONLY, **SHIFTED}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)

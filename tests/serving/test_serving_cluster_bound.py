@@ -13,7 +13,7 @@ from evaluators.serving.cluster.bound import Least, bounds
 from evaluators.serving.cluster.reuse import NEVER, Reuse
 from evaluators.serving.cluster.round_robin import RoundRobin
 from evaluators.serving.cluster.simulator import Cluster
-from evaluators.serving.cluster.workloads import BETWEEN, FAMILIAR, SHIFTED
+from evaluators.serving.cluster.workloads import FAMILIAR, SHIFTED, VALIDATION_ONLY
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.request import Request, Segment
 
@@ -134,10 +134,10 @@ def test_reuse_is_what_comparing_token_by_token_says(seed: int) -> None:
         assert cached == before or len(request.prefix) > 1  # the longest of each stream, which may be of two requests
 
 
-@pytest.mark.parametrize("regime", [*FAMILIAR, *BETWEEN, *SHIFTED])
+@pytest.mark.parametrize("regime", [*FAMILIAR, *VALIDATION_ONLY, *SHIFTED])
 def test_the_premise_holds_more_work_never_takes_less(regime: str) -> None:
     """The deployments of the workloads: a part of a batch is never slower than the batch."""
-    deployment = {**FAMILIAR, **BETWEEN, **SHIFTED}[regime].setting().deployment
+    deployment = {**FAMILIAR, **VALIDATION_ONLY, **SHIFTED}[regime].setting().deployment
     cost, rng = deployment.cost, random.Random(1)
     for _ in range(300):
         part = _batch(rng)

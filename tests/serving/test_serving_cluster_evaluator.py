@@ -20,7 +20,7 @@ from evaluators.serving.cluster.powerlaw import LONG, MEDIUM, SHORT, PowerLaw
 from evaluators.serving.cluster.score import PRIORITY_WEIGHT, Losses, Scale, tail
 from evaluators.serving.cluster.simulator import Changes, Cluster
 from evaluators.serving.cluster.views import instance_views, request_view, resident_views
-from evaluators.serving.cluster.workloads import BETWEEN, FAMILIAR, SHIFTED
+from evaluators.serving.cluster.workloads import FAMILIAR, SHIFTED, VALIDATION_ONLY
 from evaluators.serving.request import Request
 
 SEEDS = Path(__file__).resolve().parents[2] / "seeds" / "serving_cluster"
@@ -69,7 +69,7 @@ def test_splits_share_no_stream_and_test_has_enough() -> None:
     hashes = [workload.hash for listed in lists.values() for workload in listed]
     assert len(set(hashes)) == len(hashes)
     assert {workload.regime for workload in lists["train"]} == set(FAMILIAR)
-    assert {workload.regime for workload in lists["validation"]} == {*FAMILIAR, *BETWEEN}
+    assert {workload.regime for workload in lists["validation"]} == {*FAMILIAR, *VALIDATION_ONLY}
     assert {workload.regime for workload in lists["test"]} == {*FAMILIAR, *SHIFTED}
     assert len({workload.cluster for workload in lists["test"]}) >= 24
     assert evaluator.workloads("test", 1)[0].hash != lists["test"][0].hash

@@ -116,7 +116,7 @@ def test_energy_is_of_computing_and_of_standing_idle() -> None:
     prefill = float(outcome.ttft[0])
     decodes = float(outcome.e2e[0]) - prefill
     joules = 100.0 * prefill + 101.0 * decodes + 20.0 * (2 * outcome.end - prefill - decodes)
-    assert outcome.joules_per_token == pytest.approx(joules / 13)
+    assert outcome.joules_with_idle_per_token == pytest.approx(joules / 13)
 
 
 # Instances that start and stop

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.serving.engine.fairness import Served, service_gap
-from evaluators.serving.engine.metrics import metrics_of
+from evaluators.serving.engine.metrics import joules_with_idle, metrics_of
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.sequence import Sequence
 from evaluators.serving.request import Request
@@ -63,6 +63,7 @@ def test_a_run_by_hand() -> None:
     assert metrics["busy"] == 0.75
     assert metrics["kv_use"] == 0.5
     assert metrics["energy_joules_per_token"] == 10.0
+    assert joules_with_idle(recorder, idle_watts=20.0, seconds=8.0) == 670.0 + 20.0 * 5.0
     assert metrics["power_watts_per_gpu"] == pytest.approx(670 / 6)
     assert all(isfinite(value) for value in metrics.values())
 

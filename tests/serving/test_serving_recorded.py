@@ -136,7 +136,8 @@ def test_a_measured_profile_serves(trace: Path, tmp_path: Path, problem: Any, mo
     )
     one, other = (requests_of(each, each.workloads("train")[0].parameters) for each in (same, slow))
     assert other[-1].arrival == pytest.approx(2 * one[-1].arrival)
-    assert (other[5].ttft_slo, other[5].tbt_slo) == pytest.approx((2 * one[5].ttft_slo, 2 * one[5].tbt_slo))
+    if problem is not cluster:  # which promises nothing
+        assert (other[5].ttft_slo, other[5].tbt_slo) == pytest.approx((2 * one[5].ttft_slo, 2 * one[5].tbt_slo))
     assert {each.hash for each in same.workloads("train")}.isdisjoint(each.hash for each in slow.workloads("train"))
 
 
@@ -263,7 +264,11 @@ def test_moe_prefill_runs_on_a_trace(trace: Path, monkeypatch: pytest.MonkeyPatc
         ({"deployment": {"gpus": True}}, "options.deployment.gpus: expected a whole number from 1, got True"),
         ({"deployment": {"gpus": 3}}, "options.deployment: no built-in profile of .* on 3 H100"),
         ({"deployment": {"profile": 1}}, "options.deployment.profile: expected a text, got 1"),
-        ({"deployment": {"profile": "/none.csv"}}, "options.deployment: /none.csv: cannot be read"),
+        ({"deployment": {"profile": "/none.csv"}}, "options.deployment.profile: /none.csv: cannot be read"),
+        ({"deployment": {"profile": "a\0b"}}, r"options.deployment.profile: 'a\\x00b': expected the path of a file"),
+        ({"trace": {"file": "~nobody-here/x.csv"}}, "'~nobody-here/x.csv': there is no such user"),
+        ({"trace": {"file": "a\0b"}}, r"'a\\x00b': expected the path of a file"),
+        ({"trace": {"seconds": 10**400}}, "options.trace.seconds: expected a number above 0, got 1000"),
     ],
 )
 def test_wrong_options_are_named_in_one_line(
@@ -292,7 +297,7 @@ def test_a_deployment_alone_is_refused(evaluator: Callable[..., Any]) -> None:
 def test_promises_are_strict_or_relaxed(trace: Path, evaluator: Callable[..., Any]) -> None:
     for slo in ("lax", ["strict"], 5):
         with pytest.raises(InputError, match=r"^options.trace.slo: expected strict or relaxed, got "):
-            evaluator({"file": str(trace), "slo": slo})
+            evaluator({"file": str(trace), "requests": 20, "slo": slo})
 
 
 @pytest.mark.parametrize(
@@ -329,7 +334,7 @@ def test_a_dense_model_has_no_experts_to_read(trace: Path) -> None:
     [
         ("batching", "vllm_v1", "slo_attainment"),
         ("moe_prefill", "chunked", "slo_attainment"),
-        ("cluster", "round_robin", "gap_closed"),
+        ("cluster", "least_outstanding", "gap_closed"),
     ],
 )
 def test_the_recorded_hour(problem: str, name: str, metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,4 +345,4 @@ def test_the_recorded_hour(problem: str, name: str, metric: str, monkeypatch: py
     evaluator = EVALUATOR[problem]({"file": "data:azure-llm-2023-conv", "count": 600, "requests": 100, "loads": [0.7]})
     workload = evaluator.workloads("train", 0)[0]
     score = evaluator.run(workload, policy(problem, name, monkeypatch))[metric]
-    assert score == 0 if problem == "cluster" else 0.2 < score <= 1
+    assert score <= evaluator.bound(workload)[metric] and abs(score) > 0.01

@@ -18,6 +18,7 @@ from evaluators.serving.agents.recompute import Recompute
 from evaluators.serving.agents.simulation import AgentServing, Keeper
 from evaluators.serving.agents.workloads import Scenario, list_workloads
 from evaluators.serving.cost.deployment import Deployment
+from evaluators.serving.engine.metrics import joules_with_idle
 from evaluators.serving.engine.sequence import Sequence as Call
 from evaluators.serving.engine.step import Refused
 from evaluators.serving.traffic.agents import AgentSession
@@ -143,7 +144,7 @@ def usage(serving: AgentServing) -> dict[str, float]:
     answers = sum(turn.output_tokens for turn in calls)
     needed = sum(turn.new_tokens for turn in calls) + answers
     span = serving.instance.clock - jobs[0].session.arrival
-    idle_joules = serving.instance.deployment.power.idle_watts * (span - recorder.busy)
+    joules = joules_with_idle(recorder, serving.instance.deployment.power.idle_watts, span)
     return {
         "hit_rate": float(recorder.columns()["cached_tokens"].sum()) / prompts,
         "recomputed_tokens": float(max(0, recorder.computed_tokens - needed)),
@@ -155,5 +156,5 @@ def usage(serving: AgentServing) -> dict[str, float]:
         "waited_per_turn_s": sum(job.waited for job in jobs) / len(calls),
         "turns_per_s": len(calls) / span,
         "busy": recorder.busy / span,
-        "energy_with_idle_joules_per_token": (recorder.joules + idle_joules) / (prompts + answers),
+        "energy_with_idle_joules_per_token": joules / (prompts + answers),
     }

@@ -20,7 +20,6 @@ from evaluators.serving.traffic.agents import AgentProfile, AgentSession, genera
 from evaluators.serving.traffic.lengths import Lognormal
 
 INSTANCES = Instances(train=1, validation=2, test=3)
-KEYS = 3  # of the kinds that are mixed: each draws from a seed of its own
 
 
 def _autonomous(profile: AgentProfile, longest: int, context: int) -> AgentProfile:
@@ -46,6 +45,7 @@ PROFILES = {
     "mini-swe": MINI_SWE,
     "team": TEAM,
 }
+KEYS = len({profile.key for profile in PROFILES.values()})  # each draws from a seed of its own; "attended" as "coding"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ FAMILIAR: dict[str, Scenario] = {
     "coding-8b-h100": Scenario(_CODING, "Llama-3.1-8B", "H100", 1, 0.15, 28),
     "coding-32b-h100-host": Scenario(_CODING, "Qwen3-32B", "H100", 2, 0.04, 20, 16_000),
 }
-BETWEEN: dict[str, Scenario] = {
+VALIDATION_ONLY: dict[str, Scenario] = {
     "attended-70b-h100": Scenario(_ATTENDED, "Llama-3.1-70B", "H100", 4, 0.3, 70),
     "mini-swe-32b-h100": Scenario(_MINI_SWE, "Qwen3-32B", "H100", 2, 1.5, 90),
 }
@@ -120,7 +120,7 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """See `list_generated`."""
-    return list_generated("agents", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
+    return list_generated("agents", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, VALIDATION_ONLY)
 
 
 def _parameters(scenario: Scenario, seed: int) -> Mapping[str, Any]:

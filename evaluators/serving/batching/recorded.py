@@ -12,8 +12,8 @@ from typing import Any
 from adrs.evaluation.protocol import Split, Workload
 from evaluators.serving.cost.deployment import Deployment, Limits
 from evaluators.serving.recorded import slo
-from evaluators.serving.recorded.deployment import Own
-from evaluators.serving.recorded.trace import Trace, check_trace_keys
+from evaluators.serving.recorded.deployment import OwnDeployment
+from evaluators.serving.recorded.trace import Trace
 from evaluators.serving.slo.case import Case
 from evaluators.serving.slo.promises import promised
 
@@ -32,9 +32,8 @@ class Recorded:
     @classmethod
     def from_options(cls, trace: Mapping[str, Any], deployment: Mapping[str, Any]) -> Recorded:
         """Check the options and read the files. Raises InputError for either."""
-        check_trace_keys(trace, (slo.KEY,))
-        multiple, on = slo.multiple_of(trace), Own.from_options(deployment, MODEL, LIMITS).engine
-        return cls(Trace.from_options(trace, on), on, multiple)
+        on = OwnDeployment.from_options(deployment, MODEL, LIMITS).engine
+        return cls(Trace.from_options(trace, on, (slo.KEY,)), on, slo.multiple_of(trace))
 
     def workloads(self, split: Split) -> Sequence[Workload]:
         """See `Trace`."""
@@ -42,6 +41,6 @@ class Recorded:
 
     def case(self, parameters: Mapping[str, Any]) -> Case:
         """A workload ready to run."""
-        cached = self.trace.shares_prefixes(parameters)
+        cached = self.trace.has_hashes
         requests = self.trace.at_load(parameters, self.deployment, cached)
         return Case([promised(self.deployment, each, self.multiple) for each in requests], self.deployment, cached)

@@ -31,7 +31,7 @@ FAMILIAR: dict[str, Scenario] = {
     "tenants-32b-2h100": Scenario("two-tenants", "Qwen3-32B", "H100", 2, HIGH),
     "turns-8b-a100": Scenario("turns", "Llama-3.1-8B", "A100", 1, MEDIUM),
 }
-BETWEEN: dict[str, Scenario] = {
+VALIDATION_ONLY: dict[str, Scenario] = {
     "background-8b-a100": Scenario("background", "Llama-3.1-8B", "A100", 1, MEDIUM),
     "code-70b-4h100": Scenario("code-relaxed", "Llama-3.1-70B", "H100", 4, HIGH),
 }
@@ -46,7 +46,9 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """See `list_generated`."""
-    instances = list_generated("serving_batching", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
+    instances = list_generated(
+        "serving_batching", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, VALIDATION_ONLY
+    )
     return [level for instance in instances for level in _levels(instance)]
 
 

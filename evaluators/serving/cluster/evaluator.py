@@ -94,7 +94,7 @@ class ServingCluster:
             "e2e_tail_s": losses.e2e_tail,
             "instance_s": losses.instance_seconds,
             "instances_mean": losses.instance_seconds / outcome.end,
-            "energy_with_idle_joules_per_token": outcome.joules_per_token,
+            "energy_with_idle_joules_per_token": outcome.joules_with_idle_per_token,
             **distribution("ttft", outcome.ttft),
             **distribution("e2e", outcome.e2e),
             "preemptions_per_request": float(outcome.preemptions.sum()) / requests,

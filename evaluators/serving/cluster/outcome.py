@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from evaluators.serving.cluster.migrator import Migrator
 from evaluators.serving.cluster.node import Node
+from evaluators.serving.engine.metrics import joules_with_idle
 from evaluators.serving.engine.recorder import Recorder
 
 Floats = npt.NDArray[np.float64]
@@ -28,7 +29,7 @@ class Outcome:
         cached_share: Of all prompt tokens, those that a prefix cache had.
         end: When the last request was finished.
         instance_seconds: In which instances were not stopped, summed, until then.
-        joules_per_token: Of prompts and answers together; what the instances draw while they compute and while not.
+        joules_with_idle_per_token: Of prompts and answers together; see `joules_with_idle`.
         fragmentation: Mean over the ticks; see `fragmented_share`.
         migrations: Of decoding requests; `handed_over` of waiting ones; `aborted`.
         downtime: Mean seconds of a migration in which the request did not run; 0 without migrations.
@@ -41,7 +42,7 @@ class Outcome:
     cached_share: float
     end: float
     instance_seconds: float
-    joules_per_token: float
+    joules_with_idle_per_token: float
     fragmentation: float
     migrations: int
     handed_over: int
@@ -54,7 +55,7 @@ def outcome_of(recorder: Recorder, nodes: Sequence[Node], migrator: Migrator, fr
     columns = recorder.columns()
     end = float(columns["finished_at"].max())
     instance_seconds = sum(node.seconds_until(end) for node in nodes)
-    idle = nodes[0].engine.deployment.power.idle_watts * (instance_seconds - recorder.busy)
+    joules = joules_with_idle(recorder, nodes[0].engine.deployment.power.idle_watts, instance_seconds)
     return Outcome(
         ids=columns["id"].astype(np.int64),
         ttft=np.asarray(columns["first_token_at"] - columns["arrival"], dtype=np.float64),
@@ -63,7 +64,7 @@ def outcome_of(recorder: Recorder, nodes: Sequence[Node], migrator: Migrator, fr
         cached_share=float(columns["cached_tokens"].sum() / columns["prompt_tokens"].sum()),
         end=end,
         instance_seconds=instance_seconds,
-        joules_per_token=float((recorder.joules + idle) / (columns["prompt_tokens"] + columns["output_tokens"]).sum()),
+        joules_with_idle_per_token=float(joules / (columns["prompt_tokens"] + columns["output_tokens"]).sum()),
         fragmentation=float(np.mean(fragmented)) if fragmented else 0.0,
         migrations=migrator.completed,
         handed_over=migrator.handed,

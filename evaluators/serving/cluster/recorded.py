@@ -16,9 +16,9 @@ from adrs.evaluation.protocol import Split, Workload
 from evaluators.serving.cluster.simulator import Setting
 from evaluators.serving.cluster.workloads import setting_of
 from evaluators.serving.cost.deployment import Limits
-from evaluators.serving.recorded.deployment import WHERE, Own
+from evaluators.serving.recorded.deployment import WHERE, OwnDeployment
 from evaluators.serving.recorded.options import whole
-from evaluators.serving.recorded.trace import Trace, check_trace_keys
+from evaluators.serving.recorded.trace import Trace
 from evaluators.serving.request import Request
 
 MODEL = "Llama-3.1-8B"
@@ -28,7 +28,7 @@ INSTANCES, MOST_INSTANCES = 4, 256
 
 @dataclass(frozen=True)
 class Recorded:
-    """Streams of a trace, and the cluster that serves them, without prefix caches."""
+    """Streams of a trace, and the cluster that serves them."""
 
     trace: Trace
     setting: Setting
@@ -36,12 +36,12 @@ class Recorded:
     @classmethod
     def from_options(cls, trace: Mapping[str, Any], deployment: Mapping[str, Any]) -> Recorded:
         """Check the options and read the files. Raises InputError for either."""
-        check_trace_keys(trace)
-        own = Own.from_options(deployment, MODEL, Limits(), ("instances", "ready"))
+        own = OwnDeployment.from_options(deployment, MODEL, Limits(), ("instances", "ready"))
         instances = whole(f"{WHERE}.instances", deployment.get("instances", INSTANCES), 1, MOST_INSTANCES)
         ready = whole(f"{WHERE}.ready", deployment.get("ready", instances), 1, instances)
-        streams = Trace.from_options(trace, own.engine, REQUESTS)
-        return cls(streams, setting_of(own.engine, own.gpu, instances, ready))
+        streams = Trace.from_options(trace, own.engine, requests=REQUESTS)
+        setting = setting_of(own.engine, own.gpu, instances, ready)
+        return cls(streams, replace(setting, prefix_cache=streams.has_hashes))
 
     def workloads(self, split: Split) -> Sequence[Workload]:
         """See `Trace`."""
@@ -49,6 +49,5 @@ class Recorded:
 
     def cluster(self, parameters: Mapping[str, Any]) -> tuple[Setting, list[Request]]:
         """What serves a workload, and its requests."""
-        setting = replace(self.setting, prefix_cache=self.trace.shares_prefixes(parameters))
-        on, cached = setting.deployment, setting.prefix_cache
-        return setting, self.trace.at_load(parameters, on, cached, setting.ready)
+        on = self.setting
+        return on, self.trace.at_load(parameters, on.deployment, on.prefix_cache, on.ready)

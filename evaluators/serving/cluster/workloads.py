@@ -160,7 +160,7 @@ FAMILIAR: dict[str, Scenario] = {
     "documents-4xA100": _on_a100(Scenario("documents", 12.0, 1000, 4, 4, prefix_cache=True)),
     "conversation-6xA100": _on_a100(Scenario("conversation", 42.0, 1200, 6, 6)),
 }
-BETWEEN: dict[str, Scenario] = {
+VALIDATION_ONLY: dict[str, Scenario] = {
     "burstgpt-scaling-6xA100": _on_a100(Scenario("burstgpt", 25.0, 1500, 6, 5)),
     "medium-to-long-10xA10": Scenario("M-L", 3.2, 800, 10, 10),
 }
@@ -175,7 +175,7 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """See `list_generated`."""
-    return list_generated("serving_cluster", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
+    return list_generated("serving_cluster", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, VALIDATION_ONLY)
 
 
 def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from evaluators.serving.request import Request
 
 
 def throughput(requests: Sequence[Request], on: Deployment, cached: bool) -> float:
-    """Requests a second that vLLM's scheduler with its default budget gets through if all are there at once."""
+    """Requests a second that vLLM's scheduler with its default budget gets through if all are there at once.
+
+    Until the last is answered: of a short queue the end, when few are left, is a part.
+    """
     queue = [replace(request, arrival=0.0) for request in requests]
     recorder = Recorder()
     cache = PrefixCache(on.block_size) if cached else None
@@ -24,6 +27,9 @@ def throughput(requests: Sequence[Request], on: Deployment, cached: bool) -> flo
 
 
 def at_load(requests: Sequence[Request], rate: float) -> list[Request]:
-    """The same requests at so many a second: their times are stretched, so bursts stay as many requests."""
+    """The same requests at `rate` a second: their times are stretched, so bursts stay as many requests.
+
+    The last must arrive later than at 0 s.
+    """
     stretch = len(requests) / requests[-1].arrival / rate
     return [replace(request, arrival=request.arrival * stretch) for request in requests]

@@ -69,6 +69,11 @@ def metrics_of(recorder: Recorder, kv_blocks: int, gpus: int = 1, instances: int
     }
 
 
+def joules_with_idle(recorder: Recorder, idle_watts: float, seconds: float) -> float:
+    """What instances draw that are switched on for so many seconds in all: while they compute, and while not."""
+    return recorder.joules + idle_watts * (seconds - recorder.busy)
+
+
 def attained(columns: Columns) -> npt.NDArray[np.bool_]:
     """Whether each request of a recorder's columns was served within its SLOs: bool [requests]."""
     in_time = columns["first_token_at"] - columns["arrival"] <= columns["ttft_slo"]

@@ -20,8 +20,8 @@ from evaluators.serving.cost.deployment import Deployment
 from evaluators.serving.cost.models import MODELS, Model
 from evaluators.serving.moe_prefill.workloads import LIMITS
 from evaluators.serving.recorded import slo
-from evaluators.serving.recorded.deployment import WHERE, Own
-from evaluators.serving.recorded.trace import Trace, check_trace_keys
+from evaluators.serving.recorded.deployment import WHERE, OwnDeployment
+from evaluators.serving.recorded.trace import Trace
 from evaluators.serving.request import Request
 from evaluators.serving.slo.case import Case
 from evaluators.serving.slo.promises import promised
@@ -46,16 +46,15 @@ class Recorded:
     @classmethod
     def from_options(cls, trace: Mapping[str, Any], deployment: Mapping[str, Any]) -> Recorded:
         """Check the options and read the files. Raises InputError for either."""
-        check_trace_keys(trace, (slo.KEY,))
-        multiple, own = slo.multiple_of(trace), Own.from_options(deployment, MODEL, LIMITS)
+        own = OwnDeployment.from_options(deployment, MODEL, LIMITS)
         if not own.model.experts:
             mixtures = " or ".join(model.name for model in MODELS.values() if model.experts)
             raise InputError(
                 f"{WHERE}.model: expected a mixture of experts ({mixtures}), got the dense {own.model.name!r}; "
                 f"serving_batching takes it"
             )
-        streams = Trace.from_options(trace, own.engine)
-        return cls(streams, own.model, own.engine, promised(own.engine, _typical(streams), multiple))
+        streams = Trace.from_options(trace, own.engine, (slo.KEY,))
+        return cls(streams, own.model, own.engine, promised(own.engine, _typical(streams), slo.multiple_of(trace)))
 
     def workloads(self, split: Split) -> Sequence[Workload]:
         """See `Trace`."""
@@ -69,6 +68,6 @@ class Recorded:
 
 
 def _typical(trace: Trace) -> Request:
-    """With a prompt that is no shorter than most of train."""
+    """With a prompt of as many tokens as nine in ten of train's have at most."""
     prompts = [each.prompt_tokens for place in trace.places("train") for each in trace.streams[place]]
     return Request(0, 0.0, int(np.quantile(prompts, QUANTILE)), 1)

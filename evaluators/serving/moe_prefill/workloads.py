@@ -69,7 +69,7 @@ FAMILIAR: dict[str, Scenario] = {
     "mixtral-a100-chat": Scenario(*_MIXTRAL_A100, CHAT.name, 1.0, 3.0, ttft_slo=2.0, tbt_slo=0.2),
     "qwen-h100-code-bursty": Scenario(*_QWEN_H100, CODE.name, 4.0, 12.0, ttft_slo=1.0, tbt_slo=0.05, burstiness=3.0),
 }
-BETWEEN: dict[str, Scenario] = {
+VALIDATION_ONLY: dict[str, Scenario] = {
     "qwen-a100-burstgpt": Scenario(*_QWEN_A100, BURSTGPT.name, 6.0, 20.0, ttft_slo=1.0, tbt_slo=0.07, burstiness=1.4),
     "mixtral-h100-conversation": Scenario(*_MIXTRAL_H100, CONVERSATION.name, 8.0, 24.0, ttft_slo=1.0, tbt_slo=0.1),
 }
@@ -86,7 +86,7 @@ SHIFTED: dict[str, Scenario] = {
 
 def list_workloads(split: Split, salt: int) -> list[Workload]:
     """See `list_generated`."""
-    return list_generated("moe_prefill", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, BETWEEN)
+    return list_generated("moe_prefill", split, salt, FAMILIAR, SHIFTED, _parameters, INSTANCES, VALIDATION_ONLY)
 
 
 def _parameters(scenario: Scenario, seed: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from adrs.errors import InputError
@@ -33,7 +34,7 @@ class Trace:
     Args:
         streams: In order of time; each with requests numbered from 0, from 0 s on.
         loads: Shares of the capacity.
-        digest: Of the streams and of what serves them, so that workloads of other files are others.
+        digest: Of the requests and of the engine, so that workloads of other files are others.
     """
 
     streams: Sequence[Sequence[Request]]
@@ -41,21 +42,24 @@ class Trace:
     digest: str
 
     @classmethod
-    def from_options(cls, given: Mapping[str, Any], on: Deployment, requests: int = DEFAULT_REQUESTS) -> Trace:
-        """Check the values and read the file; requests that do not fit into the KV cache are left out.
+    def from_options(
+        cls, given: Mapping[str, Any], on: Deployment, more: Sequence[str] = (), requests: int = DEFAULT_REQUESTS
+    ) -> Trace:
+        """Check the options and read the file; requests that do not fit into the KV cache are left out.
 
         Args:
-            given: With keys as in `check_trace_keys`.
+            more: Keys that the problem has beside these; it reads them itself.
             requests: Of a stream, where the options do not say.
 
         Raises:
-            InputError: wrong values, a file that cannot be used, or one that is too short.
+            InputError: wrong options, a file that cannot be used, or one that is too short.
         """
+        check_keys(WHERE, given, (SELECTION[0], "requests", "loads", *more, *SELECTION[1:]))
         count = whole(f"{WHERE}.requests", given.get("requests", requests), FEWEST_REQUESTS)
         loads = _loads(given.get("loads", DEFAULT_LOADS))
         chosen = {name: value for name, value in given.items() if name in SELECTION}
         streams = _cut(load_options(chosen, WHERE), count, on)
-        return cls(streams, loads, hashlib.sha256(repr((streams, on)).encode()).hexdigest()[:16])
+        return cls(streams, loads, _digest(streams, on))
 
     def workloads(self, split: Split) -> list[Workload]:
         """The streams of a split in order of time, each at every load. No salt: a trace is finite."""
@@ -76,23 +80,30 @@ class Trace:
         train, validation = min(round(TRAIN * count), count - 2), min(round(VALIDATION * count), count - 1)
         return {"train": range(train), "validation": range(train, validation), "test": range(validation, count)}[split]
 
-    def shares_prefixes(self, parameters: Mapping[str, Any]) -> bool:
-        """Whether prompts of a workload's stream are known to begin alike."""
-        return any(request.prefix for request in self.streams[parameters["stream"]])
+    @cached_property
+    def has_hashes(self) -> bool:
+        """Whether the file says which prompts begin alike."""
+        return any(request.prefix for stream in self.streams for request in stream)
 
     def at_load(self, parameters: Mapping[str, Any], on: Deployment, cached: bool, instances: int = 1) -> list[Request]:
         """The requests of a workload, at its share of what so many instances get through at best.
 
+        What one gets through is measured on this stream alone, there at once, until its last request is answered.
+
         Args:
             cached: Whether an instance has a prefix cache.
+            instances: Those that serve at the start.
         """
         requests = self.streams[parameters["stream"]]
         return at_load(requests, parameters["load"] * instances * throughput(requests, on, cached))
 
 
-def check_trace_keys(given: object, more: Sequence[str] = ()) -> None:
-    """Raises InputError for any but the keys that are read here, and those `more` that the problem reads itself."""
-    check_keys(WHERE, given, (SELECTION[0], "requests", "loads", *more, *SELECTION[1:]))
+def _digest(streams: Sequence[Sequence[Request]], on: Deployment) -> str:
+    digest = hashlib.sha256(repr(on).encode())
+    for stream in streams:
+        for request in stream:
+            digest.update(repr(request).encode())
+    return digest.hexdigest()[:16]
 
 
 def _loads(given: Any) -> Sequence[float]:

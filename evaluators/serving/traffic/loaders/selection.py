@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from evaluators.serving.request import Request
 from evaluators.serving.traffic.loaders.reading import Row
 
 DISORDER = 3600.0  # seconds by which rows may be out of order in a file
+_MOST = 1e15  # of any number
 _FORGOTTEN: dict[str, str] = {}
 
 
@@ -108,6 +109,8 @@ def _numbered(kept: list[Row], begin: float, speed: float) -> Iterator[Request]:
 
 
 def _check_number(where: str, value: object, positive: bool) -> None:
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _MOST
     if not fits or not (value > 0 if positive else value >= 0):  # type: ignore[operator]  # a number by now
-        raise InputError(f"{where}: expected a number {'above 0' if positive else 'of 0 or more'}, got {value!r}")
+        raise InputError(
+            f"{where}: expected a number {'above 0' if positive else 'of 0 or more'}, got {str(value)[:40]}"
+        )
