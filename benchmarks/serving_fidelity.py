@@ -193,6 +193,7 @@ def compare_splitwise() -> None:
         print(f"left out: no {path}; set ADRS_SHARED_DATA")
         return
     table = pd.read_csv(path)
+    print_spread(table)
     table = table[(table["model"] == "llama2-70b") & (table["tensor_parallel"] == 4)]
     print("| GPU | what | points | simulated / measured: median | least | most |\n|---|---|---|---|---|---|")
     for gpu, hardware in {"A100": "a100-80gb", "H100": "h100-80gb"}.items():
@@ -210,6 +211,15 @@ def compare_splitwise() -> None:
             print(
                 f"| {gpu} | {what} | {len(ratios)} | {np.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |"
             )
+
+
+def print_spread(table: pd.DataFrame) -> None:
+    """How much a prompt's time varies between repetitions of one setting, of all models and GPUs."""
+    setting = ["model", "hardware", "tensor_parallel", "batch_size", "prompt_size", "token_size"]
+    times = table.groupby(setting)["prompt_time"]
+    spread = (times.std() / times.mean())[times.size() >= 3]
+    print(f"Repeated prompts, {len(spread)} settings: standard deviation {spread.median():.1%} of the mean in the")
+    print(f"median, {spread.quantile(0.9):.1%} at the 90th percentile\n")
 
 
 def _seconds(cost: IterationCost, *batches: Batch) -> float:
