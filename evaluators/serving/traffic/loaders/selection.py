@@ -111,6 +111,5 @@ def _numbered(kept: list[Row], begin: float, speed: float) -> Iterator[Request]:
 def _check_number(where: str, value: object, positive: bool) -> None:
     fits = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _MOST
     if not fits or not (value > 0 if positive else value >= 0):  # type: ignore[operator]  # a number by now
-        raise InputError(
-            f"{where}: expected a number {'above 0' if positive else 'of 0 or more'}, got {str(value)[:40]}"
-        )
+        expected = "a number above 0" if positive else "a number of 0 or more"
+        raise InputError(f"{where}: expected {expected}, got {repr(value)[:40]}")
