@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evaluators.serving.cost.deployment import Deployment
-from evaluators.serving.engine.cache import PrefixCache
-from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.recorder import Recorder
-from evaluators.serving.engine.serve import serve
+from evaluators.serving.engine.serve import serve_on
 from evaluators.serving.engine.vllm import VllmV1
 from evaluators.serving.request import Request
 
@@ -21,8 +19,7 @@ def throughput(requests: Sequence[Request], on: Deployment, cached: bool) -> flo
     """
     queue = [replace(request, arrival=0.0) for request in requests]
     recorder = Recorder()
-    cache = PrefixCache(on.block_size) if cached else None
-    serve(Instance(on, VllmV1(max_batch_tokens=2048), recorder, cache), queue)
+    serve_on(on, queue, VllmV1(max_batch_tokens=2048), recorder, cached)
     return len(queue) / recorder.busy
 
 

@@ -1,4 +1,7 @@
-"""Checks of options, each of which raises one line that names the option, what was expected and what was given."""
+"""The options `trace` and `deployment`: whether they are there, and checks of their values.
+
+Each check raises one line that names the option, what was expected and what was given.
+"""
 
 from __future__ import annotations
 

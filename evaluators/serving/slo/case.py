@@ -8,11 +8,9 @@ from functools import cached_property
 
 from evaluators.serving.cost.batch import Batch
 from evaluators.serving.cost.deployment import Deployment
-from evaluators.serving.engine.cache import PrefixCache
-from evaluators.serving.engine.instance import Instance
 from evaluators.serving.engine.recorder import Recorder
 from evaluators.serving.engine.scheduler import Scheduler
-from evaluators.serving.engine.serve import serve
+from evaluators.serving.engine.serve import serve_on
 from evaluators.serving.request import Request
 from evaluators.serving.slo.bound import Bound, Prices
 from evaluators.serving.slo.promises import alone_seconds, seconds
@@ -33,8 +31,7 @@ class Case:
 
     def serve(self, scheduler: Scheduler, recorder: Recorder) -> None:
         """Serve all requests. Raises `Refused`."""
-        cache = PrefixCache(self.deployment.block_size) if self.cached else None
-        serve(Instance(self.deployment, scheduler, recorder, cache), self.requests)
+        serve_on(self.deployment, self.requests, scheduler, recorder, self.cached)
 
     @cached_property
     def until(self) -> float:
