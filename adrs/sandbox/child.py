@@ -109,7 +109,8 @@ def _explain(error: BaseException, source: str) -> Failure:
         return Failure("wrong", str(error)[:_MESSAGE_CHARACTERS])
     if isinstance(error, _Invalid):
         return Failure("invalid", str(error)[:_MESSAGE_CHARACTERS])
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")[:_MESSAGE_CHARACTERS]
+    message = str(error)[:_MESSAGE_CHARACTERS]  # cut before it is copied: it may have fifty megabytes
+    text = f"{type(error).__name__}: {message}".removesuffix(": ")[:_MESSAGE_CHARACTERS]
     lines = io.StringIO(source, newline=None).readlines()  # as Python counts them: `splitlines` also cuts at form feeds
     place = f" (line {line}: {lines[line - 1].strip()[:120]})" if 0 < line <= len(lines) else ""
     if isinstance(error, MemoryError):
